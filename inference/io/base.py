@@ -1,0 +1,160 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The three protocols between the engine and rasters: Geo opens readers and writers, and knows CRSs.
+
+Two implementations stand under one contract test: ``gdal_geo`` (osgeo; inside QGIS) and
+``rasterio_geo`` (headless). ``default_geo()`` in ``terrane.inference.io`` picks one.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, Mapping, Optional, Protocol, Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+from ..grid import Grid
+from ..types import BBox, Window
+
+Array = npt.NDArray[Any]
+Float32 = npt.NDArray[np.float32]
+Mask = npt.NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class BandInfo:
+    """One band as its file describes it. ``index`` counts from 1."""
+
+    index: int
+    dtype: str
+    description: str = ""
+    nodata: Optional[float] = None
+    scale: float = 1.0
+    offset: float = 0.0
+    unit: str = ""
+    wavelength_nm: Optional[float] = None
+    color: str = ""
+    """red, green, blue, alpha, gray, palette, or empty."""
+    tags: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class RasterInfo:
+    """A raster as its file describes it; ``grid`` is None where it has no place on a map."""
+
+    path: str
+    grid: Optional[Grid]
+    bands: tuple[BandInfo, ...]
+    driver: str = ""
+    has_gcps: bool = False
+    subdatasets: tuple[str, ...] = ()
+    tags: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class BandRef:
+    """One band of one raster. ``path`` is a file, a GDAL name, or a name the Geo in use knows."""
+
+    path: str
+    index: int = 1
+
+
+@dataclass(frozen=True)
+class OutputSpec:
+    """What a written raster says of itself. Lengths of the sequences equal the number of bands."""
+
+    dtype: str
+    nodata: Optional[float]
+    band_names: Sequence[str]
+    units: Sequence[str] = ()
+    colors: Optional[Mapping[int, tuple[int, int, int, int]]] = None
+    """Colour table of a one-band byte raster: value to RGBA, 0-255."""
+    categories: Sequence[str] = ()
+    """Class names by value, for a one-band byte raster."""
+    tags: Mapping[str, str] = field(default_factory=dict)
+
+
+class Reader(Protocol):
+    """Reads windows of some bands on a fixed grid."""
+
+    grid: Grid
+
+    def read(self, window: Window) -> tuple[Float32, Mask]:
+        """Values (bands, h, w) float32 with the band's own scale and offset *not* applied, and
+        validity (bands, h, w): False where the source has nodata, a zero mask or alpha, NaN or no
+        pixel. Parts of the window outside the source are invalid. Raises SourceError."""
+        ...
+
+    def close(self) -> None:
+        """Release files."""
+        ...
+
+
+class Writer(Protocol):
+    """Writes windows into a temporary file, which becomes the output only when it is complete."""
+
+    def write(self, window: Window, values: Array) -> None:
+        """Write (bands, h, w) in the output's dtype. Raises DiskFull or OutputError."""
+        ...
+
+    def commit(self) -> None:
+        """Finish as a Cloud-Optimized GeoTIFF, then rename to the final name (atomic)."""
+        ...
+
+    def abort(self) -> None:
+        """Delete everything that was written. Safe to call twice, and after commit (no effect)."""
+        ...
+
+
+class Geo(Protocol):
+    """Everything geographic that the engine needs from a library. CRSs are WKT strings throughout."""
+
+    name: str
+
+    def describe(self, path: str) -> RasterInfo:
+        """Read a raster's header. Raises SourceError: missing, not a raster, unreadable."""
+        ...
+
+    def reader(self, bands: Sequence[BandRef], grid: Grid, *, resampling: str = "bilinear") -> Reader:
+        """Open bands for reading on ``grid``, warped where their own grid differs (nearest, bilinear,
+        cubic, average, mode)."""
+        ...
+
+    def writer(self, path: str, grid: Grid, spec: OutputSpec, *, overwrite: bool = False) -> Writer:
+        """Open an output; it appears under ``path`` on commit only. Raises OutputError when it exists
+        (without overwrite), is open elsewhere or the folder cannot be written; DiskFull."""
+        ...
+
+    def warp(self, path: str, sources: Sequence[str], grid: Grid, spec: OutputSpec, *, resampling: str,
+             overwrite: bool = False) -> None:
+        """Mosaic and warp finished rasters onto ``grid`` as a new output (same rules as writer)."""
+        ...
+
+    def rasterize(self, rings: Sequence[Sequence[Sequence[tuple[float, float]]]], grid: Grid, window: Window) -> Mask:
+        """Polygons (each a list of rings, outer first, in the grid's CRS) to a mask (h, w): True where
+        a pixel's centre is inside."""
+        ...
+
+    def parse_crs(self, text: str) -> str:
+        """WKT of "EPSG:4326", a PROJ string or WKT. Raises InputError."""
+        ...
+
+    def same_crs(self, a: str, b: str) -> bool:
+        """Whether two CRSs mean the same."""
+        ...
+
+    def crs_name(self, crs: str) -> str:
+        """A short name for people: "EPSG:32632" where there is one, else the CRS's name."""
+        ...
+
+    def metres_per_unit(self, crs: str) -> Optional[float]:
+        """Metres per map unit of a projected CRS; None for a geographic one."""
+        ...
+
+    def transform(self, src: str, dst: str, xs: Sequence[float], ys: Sequence[float]) -> tuple[list[float], list[float]]:
+        """Coordinates in x/y (east/north) order whatever the CRS says; inf where undefined."""
+        ...
+
+    def transform_bounds(self, bbox: BBox, src: str, dst: str) -> BBox:
+        """The box around a densified, transformed box. Raises ExtentError where undefined."""
+        ...
