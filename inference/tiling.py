@@ -13,8 +13,9 @@ tile yields can therefore never depend on which other rows were run, resumed or 
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any, Iterator
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt

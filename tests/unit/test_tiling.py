@@ -7,7 +7,6 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-
 from terrane.inference.tiling import TilePlan, plan, reflected
 from terrane.inference.types import Size, Window
 
@@ -32,7 +31,8 @@ def test_tiles_lie_inside_unless_the_scene_is_smaller(p: TilePlan) -> None:
     for tile in p:
         x, y, w, h = tile.window
         assert (w, h) == (p.tile, p.tile)
-        assert x >= 0 and y >= 0
+        assert x >= 0
+        assert y >= 0
         assert x + w <= max(p.size.width, p.tile)
         assert y + h <= max(p.size.height, p.tile)
 
@@ -73,7 +73,8 @@ def test_finished_strips_follow_each_other_and_cover_the_scene(p: TilePlan) -> N
     for r in range(len(p.rows)):
         window = p.finished(r)
         assert (window.col, window.width) == (0, p.size.width)
-        assert window.row == row and 0 < window.height <= p.tile
+        assert window.row == row
+        assert 0 < window.height <= p.tile
         row += window.height
         for later in range(r + 1, len(p.rows)):
             assert p.strip(later).row >= row
@@ -85,8 +86,10 @@ def test_fresh_rows_are_read_exactly_once(p: TilePlan) -> None:
     row = 0
     for r in range(len(p.rows)):
         fresh, strip = p.fresh(r), p.strip(r)
-        assert fresh.row == row and fresh.height > 0
-        assert strip.row <= fresh.row and fresh.row + fresh.height == strip.row + strip.height
+        assert fresh.row == row
+        assert fresh.height > 0
+        assert strip.row <= fresh.row
+        assert fresh.row + fresh.height == strip.row + strip.height
         row += fresh.height
     assert row == p.size.height
 
