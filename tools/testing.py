@@ -1,0 +1,148 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""``build.py test``: install, lint, types, import rules, then pytest in three sessions with one summary."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Optional
+
+from . import environment as env
+from .environment import ROOT, VENV, BuildError, Steps, run, say
+
+WORK = ROOT / ".tests"
+RUNTIME = WORK / "runtime"
+PARITY_VENV = ROOT / ".venv-parity"
+SESSION_LIMIT = 40 * 60.0
+"""Seconds after which a session that hangs is ended, so that the others can still be reported."""
+
+PARTS = ("checks", "unit", "qgis", "gui")
+
+
+def test(parts: Sequence[str], parity: bool, pytest_options: Sequence[str]) -> int:
+    """Run the chosen parts (all when empty); the exit code is 0 only when everything passed."""
+    steps = Steps()
+    say(f"Terrane's tests on {env.describe_machine()}")
+    if parity:
+        return _parity(steps, pytest_options)
+    chosen = tuple(parts) or PARTS
+    python, with_qgis = _prepare(steps)
+    if not with_qgis:
+        say(f"   No QGIS here: the tests in QGIS are left out. {env.how_to_get_qgis()}")
+        chosen = tuple(part for part in chosen if part not in {"qgis", "gui"})
+    if "checks" in chosen and not _checks(python, steps):
+        say(steps.table())
+        raise BuildError("The checks failed (above); the tests were not run.")
+    return _sessions(python, [part for part in chosen if part != "checks"], steps, pytest_options)
+
+
+def _prepare(steps: Steps) -> tuple[Path, bool]:
+    """Everything that is installed, and whether QGIS is among it."""
+    with steps.step("system packages"):
+        env.apt_install((*env.QGIS_APT, *env.WINDOW_APT))
+        base = env.qgis_python()
+    if base is None and os.environ.get("CI"):
+        raise BuildError(f"CI needs QGIS. {env.how_to_get_qgis()}")
+    with steps.step("test environment (.venv)"):
+        python = env.make_venv(VENV, base or Path(sys.executable), system_site_packages=base is not None)
+        env.install_requirements(python, VENV, "test")
+        env.install_terrane(python, VENV)
+        link_for_type_checker()
+    with steps.step("runtime folder for QGIS (.tests/runtime)"):
+        env.fill_runtime(RUNTIME, python)
+    return python, base is not None
+
+
+def link_for_type_checker() -> None:
+    """``.link/terrane -> ..``: mypy and import-linter see the package whatever the checkout's name is."""
+    link = ROOT / ".link" / "terrane"
+    link.parent.mkdir(exist_ok=True)
+    if not link.exists():
+        link.symlink_to("..", target_is_directory=True)
+
+
+def _checks(python: Path, steps: Steps) -> bool:
+    """Lint, format, types, import rules; all are run, so that one run shows everything."""
+    tool_env = env.clean_environment(PYTHONPATH=str(ROOT / ".link"))
+    commands = {
+        "lint": ("ruff", "check", "--quiet", "--output-format=concise", "."),
+        "format": ("ruff", "format", "--check", "--quiet", "."),
+        "types": ("mypy", "-p", "terrane.inference", "-p", "terrane.plugin"),
+        "types of build.py": ("mypy", "-m", "build", "-p", "tools"),
+        "import rules": ("importlinter.cli", "lint"),
+    }
+    codes = []
+    for name, (module, *arguments) in commands.items():
+        with steps.step(name):
+            codes.append(run(python, "-m", module, *arguments, env=tool_env, check=False, quiet=True))
+    return not any(codes)
+
+
+def _sessions(python: Path, parts: Sequence[str], steps: Steps, options: Sequence[str]) -> int:
+    """Each part in its own process, because QGIS and rasterio bring a GDAL each; the last one sums up."""
+    worst = 0
+    relays: list[Path] = []
+    for part in parts:
+        relay = WORK / f"{part}.jsonl"
+        relay.unlink(missing_ok=True)
+        last = part == parts[-1]
+        command = _session_command(python, part, None if last else relay, relays if last else [])
+        with steps.step(f"tests: {part}"):
+            if last:
+                say(steps.table())
+            code = run(*command, *options, env=session_environment(), check=False, timeout=SESSION_LIMIT)
+        relays.append(relay)
+        worst = max(worst, 0 if code == _NO_TESTS and not last else abs(code))
+        if code not in {0, _NO_TESTS} and "-x" in options:
+            break
+    return worst
+
+
+_NO_TESTS = 5
+_FOLDERS = {"unit": ("tests/unit", "tests/parity"), "qgis": ("tests/qgis",), "gui": ("tests/gui",)}
+
+
+def _session_command(python: Path, part: str, to: Optional[Path], sources: Sequence[Path]) -> list[str]:
+    command = [
+        str(python),
+        "-m",
+        "pytest",
+        *(f for f in _FOLDERS[part] if (ROOT / f).is_dir()),
+        "-m",
+        "not live",
+    ]
+    if part == "unit":
+        command += ["-p", "no:pytest_qgis", "-n", str(min(4, os.cpu_count() or 1)), "--dist", "loadfile"]
+    if to:
+        command += ["--relay-to", str(to)]
+    for source in sources:
+        command += ["--relay-from", str(source)]
+    return command
+
+
+def session_environment() -> dict[str, str]:
+    """Folders of the tests' own for everything QGIS and Terrane keep in the user's."""
+    runtime_dir = WORK / "xdg"
+    runtime_dir.mkdir(parents=True, exist_ok=True)
+    runtime_dir.chmod(0o700)
+    return env.clean_environment(
+        QT_QPA_PLATFORM="offscreen",
+        XDG_RUNTIME_DIR=str(runtime_dir),
+        QGIS_CUSTOM_CONFIG_PATH=str(WORK / "profile"),
+        TERRANE_RUNTIME=str(RUNTIME),
+        TERRANE_MODELS=str(WORK / "models"),
+        TERRANE_SHARED=os.environ.get("TERRANE_SHARED", str(ROOT.parent / "shared")),
+    )
+
+
+def _parity(steps: Steps, options: Sequence[str]) -> int:
+    """The live comparison with the reference implementation, in an environment of its own."""
+    with steps.step("reference environment (.venv-parity, about 6 GB)"):
+        python = env.make_venv(PARITY_VENV, Path(sys.executable), system_site_packages=False)
+        env.install_requirements(python, PARITY_VENV, "parity")
+        env.install_terrane(python, PARITY_VENV)
+    say(steps.table())
+    command = [str(python), "-m", "pytest", "tests/parity", "tests/unit", "-m", "live", *options]
+    return run(*command, env=session_environment(), check=False)
