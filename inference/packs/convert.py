@@ -1,0 +1,273 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Makes a model pack of checkpoints in TerraMind's official layout, with numpy alone, in seconds."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import re
+import shutil
+import uuid
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Optional, Union
+
+from ..errors import DiskFull, ModelError, OutputError, PackError
+from ..types import Cancel, Progress, ProgressCallback
+from .bind import FOLDER, Skeleton, load_skeletons, write_graphs
+from .checkpoint import Checkpoint, load_checkpoint
+from .files import MANIFEST
+from .manifest import Pack, write_pack
+
+GRAPHS = "graphs"
+SPARE_BYTES = 16 * 1024 * 1024
+"""Room beyond the weights: graphs, manifest, and what the file system needs itself."""
+_SUFFIXES = (".pt", ".pth", ".ckpt")
+_LICENSES = {
+    "Apache-2.0": FOLDER / "LICENSE-Apache-2.0.txt",
+    "GPL-2.0-or-later": FOLDER.parents[1] / "LICENSE",
+}
+
+
+@dataclass(frozen=True)
+class _Part:
+    """A skeleton, the state dict that fits it, and the graphs to take."""
+
+    skeleton: Skeleton
+    state: Checkpoint
+    graphs: tuple[str, ...]
+
+
+def convert_checkpoint(
+    checkpoint: Union[str, Path],
+    tokenizers_dir: Union[str, Path],
+    inputs: Sequence[str],
+    targets: Sequence[str],
+    output: Union[str, Path],
+    *,
+    name: Optional[str] = None,
+    skeletons: Union[str, Path, None] = None,
+    torch: bool = False,
+    manifest: Optional[Mapping[str, Any]] = None,
+    progress: Optional[ProgressCallback] = None,
+    cancel: Optional[Cancel] = None,
+    overwrite: bool = False,
+) -> Pack:
+    """Bind ``TerraMind_v1_<size>.pt`` and its tokenizers to the graph skeletons and write a pack folder.
+
+    The size is told from the tensors' shapes. Only what ``inputs`` (S2L2A, …) and ``targets`` (DEM, LULC, …)
+    need is read and written. ``tokenizers_dir`` holds ``TerraMind_Tokenizer_<target>.pt`` files. ``manifest``
+    adds to or replaces top-level entries of pack.json. ``torch`` adds the torch form of every graph.
+
+    The folder appears when it is complete, or not at all. Raises PackError (a file that is missing, damaged,
+    hostile, or does not fit: with the tensor's name and shapes), ModelError (a modality that no skeleton
+    has), OutputError, DiskFull, RuntimeMissing (``torch`` without torch), Cancelled.
+    """
+    output = Path(output)
+    _check_output(output, overwrite)
+    known = load_skeletons(skeletons)
+    mae = _mae_part(known, load_checkpoint(checkpoint), inputs, targets)
+    decoders = [_decoder_part(known, mae.skeleton, Path(tokenizers_dir), target) for target in targets]
+    parts = [mae, *decoders]
+    total = sum(part.skeleton.size(part.graphs) for part in parts)
+    done = 0
+
+    def written(count: int) -> None:
+        nonlocal done
+        done += count
+        if progress is not None:
+            progress(Progress(done, max(total, done), message="Writing weights"))
+
+    with _whole_folder(output, total) as folder:
+        graphs = folder / GRAPHS
+        graphs.mkdir()
+        for part in parts:
+            write_graphs(part.skeleton, part.state, part.graphs, graphs, written=written, cancel=cancel)
+        content = _manifest(mae, decoders, inputs, targets, name)
+        content.update(manifest or {})
+        if torch:
+            from .torch_form import add_torch_form
+
+            add_torch_form(folder, content, parts, cancel=cancel)
+        _write_texts(folder, content)
+        pack = write_pack(folder, content)
+    return replace(pack, root=output)
+
+
+def _check_output(output: Path, overwrite: bool) -> None:
+    if output.suffix.lower() == ".zip":
+        raise OutputError(f"A pack is written as a folder: give a folder name, not {output.name}.")
+    if not output.exists():
+        return
+    if not overwrite:
+        raise OutputError(f"{output} exists; choose another name, or allow overwriting.")
+    if not output.is_dir() or (any(output.iterdir()) and not (output / MANIFEST).is_file()):
+        raise OutputError(f"{output} is not a model pack and is not overwritten; choose another name.")
+
+
+def _mae_part(
+    known: Sequence[Skeleton], checkpoint: Checkpoint, inputs: Sequence[str], targets: Sequence[str]
+) -> _Part:
+    """The skeleton that a checkpoint fits, or one sentence on why none does."""
+    candidates = [s for s in known if s.kind == "mae"]
+    if not inputs or not targets:
+        raise ModelError("A pack needs at least one input and one target.")
+    best: Optional[tuple[int, Skeleton, Checkpoint, tuple[str, ...], list[str]]] = None
+    for skeleton in candidates:
+        state = skeleton.state_dict(checkpoint)
+        graphs = _mae_graphs(skeleton, inputs, targets)
+        core = ("encoder", *(g for g in graphs if g.startswith("predict_")))
+        problems = skeleton.problems(state, graphs or core or skeleton.graphs)
+        if best is None or len(problems) < best[0]:
+            best = (len(problems), skeleton, state, graphs, problems)
+    if best is None:
+        raise PackError("There is no graph skeleton of a TerraMind model; install Terrane again.")
+    _, skeleton, state, graphs, problems = best
+    if "mask_token" not in state or "encoder_norm.weight" not in state:
+        raise PackError(
+            f"{checkpoint.path.name} is not a TerraMind model (it has no mask_token); "
+            "give the TerraMind_v1_<size>.pt file."
+        )
+    if problems:
+        raise PackError(_does_not_fit(checkpoint, skeleton, problems))
+    _check_modalities(skeleton, inputs, targets)
+    return _Part(skeleton, state, _with_chain(skeleton, state, graphs, targets))
+
+
+def _mae_graphs(skeleton: Skeleton, inputs: Sequence[str], targets: Sequence[str]) -> tuple[str, ...]:
+    wanted = [*(f"embed_{m}" for m in inputs), "encoder", *(f"predict_{m}" for m in targets)]
+    return tuple(graph for graph in wanted if graph in skeleton.graphs)
+
+
+def _check_modalities(skeleton: Skeleton, inputs: Sequence[str], targets: Sequence[str]) -> None:
+    for kind, prefix, asked in (("take", "embed_", inputs), ("make", "predict_", targets)):
+        there = [g[len(prefix) :] for g in skeleton.graphs if g.startswith(prefix) and not g.endswith("_ids")]
+        for modality in asked:
+            if modality not in there:
+                raise ModelError(
+                    f"{skeleton.name} cannot {kind} {modality} here; it can {kind} {', '.join(there)}."
+                )
+
+
+def _with_chain(
+    skeleton: Skeleton, state: Checkpoint, graphs: tuple[str, ...], targets: Sequence[str]
+) -> tuple[str, ...]:
+    """Add what feeds one target's tokens to the next, where skeleton and checkpoint have it for all."""
+    chain = tuple(f"embed_{target}_ids" for target in targets)
+    if len(targets) < 2 or not all(graph in skeleton.graphs for graph in chain):
+        return graphs
+    return graphs if skeleton.problems(state, chain) else (*graphs, *chain)
+
+
+def _does_not_fit(checkpoint: Checkpoint, skeleton: Skeleton, problems: Sequence[str]) -> str:
+    more = f", and {len(problems) - 1} more differ" if len(problems) > 1 else ""
+    return f"{checkpoint.path.name} does not fit {skeleton.name}: {problems[0]}{more}."
+
+
+def _decoder_part(known: Sequence[Skeleton], mae: Skeleton, folder: Path, target: str) -> _Part:
+    family = mae.bind["tokenizers"]
+    fitting = [s for s in known if s.bind.get("set") == family and s.bind.get("modality") == target]
+    if not fitting:
+        raise ModelError(f"There is no graph skeleton of the {target} tokenizer for {mae.name}.")
+    skeleton = fitting[0]
+    checkpoint = load_checkpoint(_tokenizer_file(folder, target))
+    state = skeleton.state_dict(checkpoint)
+    graphs = tuple(skeleton.graphs)
+    problems = skeleton.problems(state, graphs)
+    if problems:
+        raise PackError(_does_not_fit(checkpoint, skeleton, problems))
+    return _Part(skeleton, state, graphs)
+
+
+def _tokenizer_file(folder: Path, target: str) -> Path:
+    """The official name, else the only checkpoint below the folder whose name ends in the modality."""
+    official = folder / f"TerraMind_Tokenizer_{target}.pt"
+    if official.is_file():
+        return official
+    if not folder.is_dir():
+        raise PackError(f"There is no folder {folder} with tokenizers.")
+    stem = f"_{target.lower()}"
+    files = [p for p in sorted(folder.rglob("*")) if p.suffix in _SUFFIXES and p.stem.lower().endswith(stem)]
+    if len(files) != 1:
+        found = "several files end" if files else "no file ends"
+        raise PackError(f"{folder} has no {official.name} ({found} in {stem}.pt); put it there.")
+    return files[0]
+
+
+def _manifest(
+    mae: _Part, decoders: Sequence[_Part], inputs: Sequence[str], targets: Sequence[str], name: Optional[str]
+) -> dict[str, Any]:
+    bind = mae.skeleton.bind
+    graphs = {}
+    for part in (mae, *decoders):
+        for graph in part.graphs:
+            spec = part.skeleton.graphs[graph]
+            form = {"path": f"{GRAPHS}/{graph}.onnx", "opset": spec["opset"], "ir": spec["ir"]}
+            shapes = {"inputs": spec["inputs"], "outputs": spec["outputs"]}
+            graphs[graph] = {**shapes, "forms": {"onnx": form}}
+    content: dict[str, Any] = {
+        **bind["pack"],
+        "tasks": ["generate"],
+        "tile": bind["tile"],
+        "patch": bind["patch"],
+        "dim": bind["dim"],
+        "chain": any(graph.endswith("_ids") for graph in mae.graphs),
+        "inputs": {modality: bind["inputs"][modality] for modality in inputs},
+        "targets": {t: part.skeleton.bind["target"] for t, part in zip(targets, decoders)},
+        "graphs": graphs,
+        "variants": {"fp32": {"error": {}}},
+    }
+    if name:
+        slug = re.sub(r"[^a-z0-9._-]+", "-", name.lower()).strip("-._")[:64]
+        content.update(name=name, id=slug or content["id"])
+    return content
+
+
+def _write_texts(folder: Path, content: Mapping[str, Any]) -> None:
+    """The LICENSE and the model card."""
+    spdx = content["license"]["spdx"]
+    text = _LICENSES.get(spdx)
+    body = text.read_text(encoding="utf-8") if text else f"SPDX-License-Identifier: {spdx}\n"
+    (folder / "LICENSE").write_bytes(body.encode("utf-8"))
+    lines = [
+        f"# {content['name']}",
+        "",
+        f"Takes {', '.join(content['inputs'])}; makes {', '.join(content['targets'])}.",
+        f"Works in tiles of {content['tile']} pixels at {content['gsd']:g} m.",
+        f"Trained on: {content.get('training', {}).get('data', 'unknown')}. Licence: {spdx}.",
+    ]
+    if content.get("notice"):
+        lines += ["", content["notice"]]
+    (folder / "README.md").write_bytes(("\n".join(lines) + "\n").encode("utf-8"))
+
+
+@contextlib.contextmanager
+def _whole_folder(output: Path, needed: int) -> Iterator[Path]:
+    """A folder beside the output that takes its name when all went well, and is gone otherwise."""
+    try:
+        output.parent.mkdir(parents=True, exist_ok=True)
+        free = shutil.disk_usage(output.parent).free
+        if free < needed + SPARE_BYTES:
+            room = f"{needed / 1e6:.0f} MB in {output.parent}, where {free / 1e6:.0f} MB are free"
+            raise DiskFull(f"The pack needs {room}.")
+        part = output.parent / f".{output.name}.{uuid.uuid4().hex[:12]}.part"
+        part.mkdir()
+    except OSError as error:
+        raise OutputError(f"{output.parent} cannot be written to ({error.strerror}).") from error
+    try:
+        yield part
+        if output.exists():
+            old = part.with_suffix(".old")
+            os.replace(output, old)
+            os.replace(part, output)
+            shutil.rmtree(old, ignore_errors=True)
+        else:
+            os.replace(part, output)
+    except OSError as error:
+        if error.errno == errno.ENOSPC:
+            raise DiskFull(f"There is not enough room for the pack in {output.parent}.") from error
+        raise OutputError(f"{output} cannot be written ({error.strerror}).") from error
+    finally:
+        shutil.rmtree(part, ignore_errors=True)
