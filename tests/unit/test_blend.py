@@ -141,4 +141,3 @@ def test_classes_never_name_nodata_where_the_input_is_valid() -> None:
     classes = classes_of(probabilities, np.array([[True, True, True, False]]))
     assert classes.dtype == np.uint8
     assert classes.tolist() == [[1, 3, 1, 0]]
-
