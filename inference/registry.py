@@ -1,0 +1,145 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Which models there are: the starter, and what lies in the user's model folder. Opens no weights."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Optional
+
+from .errors import ModelError, PackError
+from .packs.files import MANIFEST
+from .packs.manifest import Pack, load_pack
+
+STARTER = "starter"
+
+
+@dataclass(frozen=True)
+class Card:
+    """What a user sees of a model before it is loaded. ``error`` says why it cannot be used, if so."""
+
+    id: str
+    name: str
+    size: str
+    inputs: tuple[str, ...]
+    targets: tuple[str, ...]
+    tasks: tuple[str, ...]
+    gsd: Optional[float]
+    notice: str
+    license: str
+    forbids: str
+    synthetic: bool
+    path: Path
+    error: str = ""
+
+
+def user_folder() -> Path:
+    """Where a user's models lie: TERRANE_MODELS, else the system's folder for data, terrane/models."""
+    given = os.environ.get("TERRANE_MODELS")
+    if given:
+        return Path(given)
+    if sys.platform == "win32":
+        base = Path(os.environ.get("APPDATA", Path.home() / "AppData" / "Roaming"))
+    elif sys.platform == "darwin":
+        base = Path.home() / "Library" / "Application Support"
+    else:
+        base = Path(os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share")
+    return base / "terrane" / "models"
+
+
+def starter_folder() -> Path:
+    """Where the embedded starter model lies."""
+    return Path(__file__).resolve().parents[1] / "resources" / "starter"
+
+
+def cards() -> list[Card]:
+    """Every model there is, the starter first, then by name of file. Broken ones carry their error."""
+    seen: set[str] = set()
+    result: list[Card] = []
+    for path in _places():
+        card = _card(path)
+        if not card.error and card.id in seen:
+            first = next(c.path for c in result if c.id == card.id)
+            text = f"{path.name} has the same id as {first}; only the first is used. Remove one of them."
+            card = _broken(path, text)
+        seen.add(card.id)
+        result.append(card)
+    return result
+
+
+def find(model: str) -> Pack:
+    """The pack with this id, or at this path, with all files verified.
+
+    Raises ModelError that lists the known ids, and PackError for one that is there but broken.
+    """
+    known: list[str] = []
+    broken = ""
+    for path in _places():
+        card = _card(path)
+        if card.error:
+            broken = card.error if model in (card.id, path.name, path.stem) else broken
+        elif card.id == model:
+            return load_pack(path)
+        else:
+            known.append(card.id)
+    if broken:
+        raise PackError(broken)
+    path = Path(model).expanduser()
+    if path.exists() and (len(path.parts) > 1 or path.suffix == ".zip" or (path / MANIFEST).exists()):
+        return load_pack(path)
+    listed = f"Known models: {', '.join(known)}." if known else "No model is installed."
+    raise ModelError(f"There is no model {model!r}. {listed} A path to a model pack works as well.")
+
+
+def _places() -> Iterator[Path]:
+    """Every folder and zip that should be a pack."""
+    starter = starter_folder()
+    if starter.exists():
+        yield starter
+    folder = user_folder()
+    if folder.is_dir():
+        for path in sorted(folder.iterdir()):
+            if not path.name.startswith(".") and (path.is_dir() or path.suffix.lower() == ".zip"):
+                yield path
+
+
+def _card(path: Path) -> Card:
+    try:
+        pack = load_pack(path, verify=False)
+    except PackError as error:
+        return _broken(path, str(error))
+    return Card(
+        id=pack.id,
+        name=pack.name,
+        size=pack.size,
+        inputs=tuple(pack.inputs),
+        targets=tuple(pack.targets),
+        tasks=pack.tasks,
+        gsd=pack.gsd,
+        notice=pack.notice,
+        license=pack.license,
+        forbids=pack.forbids,
+        synthetic=pack.synthetic,
+        path=path,
+    )
+
+
+def _broken(path: Path, error: str) -> Card:
+    return Card(
+        id=path.stem if path.suffix.lower() == ".zip" else path.name,
+        name=path.name,
+        size="",
+        inputs=(),
+        targets=(),
+        tasks=(),
+        gsd=None,
+        notice="",
+        license="",
+        forbids="",
+        synthetic=False,
+        path=path,
+        error=error,
+    )
