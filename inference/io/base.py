@@ -7,8 +7,9 @@ Two implementations stand under one contract test: ``gdal_geo`` (osgeo; inside Q
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Mapping, Optional, Protocol, Sequence
+from typing import Any, Optional, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -115,9 +116,16 @@ class Geo(Protocol):
         """Read a raster's header. Raises SourceError: missing, not a raster, unreadable."""
         ...
 
-    def reader(self, bands: Sequence[BandRef], grid: Grid, *, resampling: str = "bilinear") -> Reader:
+    def reader(
+        self,
+        bands: Sequence[BandRef],
+        grid: Grid,
+        *,
+        resampling: str = "bilinear",
+        nodata: Optional[float] = None,
+    ) -> Reader:
         """Open bands for reading on ``grid``, warped where their own grid differs (nearest, bilinear,
-        cubic, average, mode)."""
+        cubic, average, mode). ``nodata`` is one more value to take as missing."""
         ...
 
     def writer(self, path: str, grid: Grid, spec: OutputSpec, *, overwrite: bool = False) -> Writer:
@@ -125,12 +133,22 @@ class Geo(Protocol):
         (without overwrite), is open elsewhere or the folder cannot be written; DiskFull."""
         ...
 
-    def warp(self, path: str, sources: Sequence[str], grid: Grid, spec: OutputSpec, *, resampling: str,
-             overwrite: bool = False) -> None:
+    def warp(
+        self,
+        path: str,
+        sources: Sequence[str],
+        grid: Grid,
+        spec: OutputSpec,
+        *,
+        resampling: str,
+        overwrite: bool = False,
+    ) -> None:
         """Mosaic and warp finished rasters onto ``grid`` as a new output (same rules as writer)."""
         ...
 
-    def rasterize(self, rings: Sequence[Sequence[Sequence[tuple[float, float]]]], grid: Grid, window: Window) -> Mask:
+    def rasterize(
+        self, rings: Sequence[Sequence[Sequence[tuple[float, float]]]], grid: Grid, window: Window
+    ) -> Mask:
         """Polygons (each a list of rings, outer first, in the grid's CRS) to a mask (h, w): True where
         a pixel's centre is inside."""
         ...
@@ -151,7 +169,9 @@ class Geo(Protocol):
         """Metres per map unit of a projected CRS; None for a geographic one."""
         ...
 
-    def transform(self, src: str, dst: str, xs: Sequence[float], ys: Sequence[float]) -> tuple[list[float], list[float]]:
+    def transform(
+        self, src: str, dst: str, xs: Sequence[float], ys: Sequence[float]
+    ) -> tuple[list[float], list[float]]:
         """Coordinates in x/y (east/north) order whatever the CRS says; inf where undefined."""
         ...
 

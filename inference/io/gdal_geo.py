@@ -1,0 +1,256 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Geo over osgeo.gdal and osr: what runs inside QGIS. The only module that imports osgeo.
+
+Works whether exceptions are on or off in the process and leaves that as it is: QGIS and other plugins
+share the switch. Pixels go through ReadRaster and WriteRaster, so gdal_array (which is compiled
+against one numpy) is not needed.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any, Callable, Optional
+
+import numpy as np
+from osgeo import gdal, osr
+
+from ..errors import InputError, SourceError
+from ..grid import Affine, Grid
+from ..types import Size, Window
+from .base import Array, BandInfo, Float32, OutputSpec
+from .core import BaseGeo, Header, short_name
+from .headers import IDENTITY, band_name, color_name, wavelength_nm
+from .output import RasterSink, creation_options
+from .reader import Dataset
+from .vrt import GDAL_TYPES
+
+
+class GdalError(OSError):
+    """A failed GDAL call, with GDAL's own words."""
+
+
+@contextmanager
+def quiet() -> Iterator[None]:
+    """Keep GDAL's messages off the screen, in this thread, and forget earlier ones."""
+    manager = getattr(gdal, "ExceptionMgr", None)
+    if manager is not None:
+        # GDAL 3.7 and later: a per-thread switch that also spares its FutureWarning.
+        with manager(useExceptions=False):
+            gdal.PushErrorHandler("CPLQuietErrorHandler")
+            try:
+                gdal.ErrorReset()
+                yield
+            finally:
+                gdal.PopErrorHandler()
+        return
+    gdal.PushErrorHandler("CPLQuietErrorHandler")
+    try:
+        gdal.ErrorReset()
+        yield
+    finally:
+        gdal.PopErrorHandler()
+
+
+def call(function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+    """Call into GDAL and raise GdalError where it reports a failure, with exceptions on or off."""
+    with quiet():
+        try:
+            result = function(*args, **kwargs)
+        except RuntimeError as error:
+            raise GdalError(str(error).strip()) from error
+        if gdal.GetLastErrorType() >= gdal.CE_Failure:
+            raise GdalError(gdal.GetLastErrorMsg().strip())
+        return result
+
+
+def _open(name: str, title: str) -> Any:
+    try:
+        dataset = call(gdal.OpenEx, name, gdal.OF_RASTER)
+    except GdalError as error:
+        raise SourceError(f"{title} is not a raster that can be read: {error}") from error
+    if dataset is None:
+        raise SourceError(f"{title} is not a raster that can be read.")
+    return dataset
+
+
+class GdalDataset:
+    """An open raster (see ``reader.Dataset``)."""
+
+    def __init__(self, name: str, title: str) -> None:
+        self._dataset = _open(name, title)
+        self._title = title
+        self.size = Size(self._dataset.RasterXSize, self._dataset.RasterYSize)
+        self._count = self._dataset.RasterCount
+
+    def read(self, window: Window) -> Float32:
+        """All bands of a window that lies inside, (bands, h, w) float32. Raises SourceError."""
+        try:
+            data = call(self._dataset.ReadRaster, *window, buf_type=gdal.GDT_Float32)
+        except GdalError as error:
+            raise SourceError(f"{self._title} is damaged or cannot be read: {error}") from error
+        if data is None:
+            raise SourceError(f"{self._title} is damaged or cannot be read.")
+        values = np.frombuffer(data, dtype=np.float32)
+        return values.reshape(self._count, window.height, window.width)
+
+    def close(self) -> None:
+        """Release the file."""
+        self._dataset = None
+
+
+class GdalSink:
+    """A plain GeoTIFF open for writing (see ``output.RasterSink``)."""
+
+    def __init__(self, path: str, grid: Grid, spec: OutputSpec) -> None:
+        options = [f"{k}={v}" for k, v in creation_options().items()]
+        kind = getattr(gdal, f"GDT_{GDAL_TYPES[spec.dtype]}")
+        self._type = kind
+        driver = gdal.GetDriverByName("GTiff")
+        self._dataset = call(driver.Create, path, *grid.size, len(spec.band_names), kind, options)
+        if self._dataset is None:
+            raise GdalError(f"GDAL could not create {path}")
+        if spec.nodata is not None:
+            for band in range(1, len(spec.band_names) + 1):
+                call(self._dataset.GetRasterBand(band).SetNoDataValue, float(spec.nodata))
+
+    def write(self, window: Window, values: Array) -> None:
+        """Write (bands, h, w). Raises OSError."""
+        code = call(
+            self._dataset.WriteRaster, *window, values.tobytes(), window.width, window.height, self._type
+        )
+        if code not in (None, 0):
+            raise GdalError(f"GDAL's writer failed with code {code}")
+
+    def close(self) -> None:
+        """Flush and close. Raises OSError."""
+        dataset, self._dataset = self._dataset, None
+        call(dataset.FlushCache)
+
+
+def _crs(text: str) -> Any:
+    crs = osr.SpatialReference()
+    try:
+        code = call(crs.SetFromUserInput, text)
+    except GdalError as error:
+        raise InputError(f"{text[:60]!r} is not a coordinate system that is known here.") from error
+    if code:
+        raise InputError(f"{text[:60]!r} is not a coordinate system that is known here.")
+    crs.SetAxisMappingStrategy(osr.OAMS_TRADITIONAL_GIS_ORDER)
+    return crs
+
+
+def _wkt(crs: Any) -> str:
+    return str(crs.ExportToWkt(["FORMAT=WKT2_2019", "MULTILINE=NO"]))
+
+
+class GdalGeo(BaseGeo):
+    """Geo over osgeo."""
+
+    name = "gdal"
+
+    def __init__(self) -> None:
+        self._crs_cache: dict[str, Any] = {}
+
+    def _srs(self, text: str) -> Any:
+        if text not in self._crs_cache:
+            self._crs_cache[text] = _crs(text)
+        return self._crs_cache[text]
+
+    def _header(self, path: str) -> Header:
+        dataset = _open(path, short_name(path))
+        gt = dataset.GetGeoTransform(can_return_null=True)
+        transform = Affine.from_gdal(gt) if gt else None
+        crs = dataset.GetSpatialRef()
+        subdatasets = tuple(name for name, _ in dataset.GetSubDatasets())
+        if dataset.RasterCount == 0 and not subdatasets:
+            raise SourceError(f"{short_name(path)} holds no raster.")
+        return Header(
+            Size(dataset.RasterXSize, dataset.RasterYSize),
+            None if transform == IDENTITY else transform,
+            _wkt(crs) if crs is not None else "",
+            tuple(_band(dataset.GetRasterBand(i)) for i in range(1, dataset.RasterCount + 1)),
+            dataset.GetDriver().ShortName,
+            dataset.GetGCPCount(),
+            subdatasets,
+            dict(dataset.GetMetadata()),
+        )
+
+    def _dataset(self, source: str, title: str) -> Dataset:
+        return GdalDataset(source, title)
+
+    def _sink(self, path: str, grid: Grid, spec: OutputSpec) -> RasterSink:
+        return GdalSink(path, grid, spec)
+
+    def _copy(self, source: str, path: str, options: Mapping[str, str]) -> None:
+        dressed = call(gdal.OpenEx, source, gdal.OF_RASTER)
+        driver = gdal.GetDriverByName("COG")
+        if driver is None:
+            raise GdalError("this GDAL has no COG driver")
+        copy = call(driver.CreateCopy, path, dressed, 0, [f"{k}={v}" for k, v in options.items()])
+        if copy is None:
+            raise GdalError("GDAL could not write the Cloud-Optimized GeoTIFF")
+        call(copy.FlushCache)
+        del copy
+        if not os.path.exists(path):
+            raise GdalError("GDAL wrote no file")
+
+    def parse_crs(self, text: str) -> str:
+        """WKT of "EPSG:4326", a PROJ string or WKT. Raises InputError."""
+        return _wkt(self._srs(text))
+
+    def same_crs(self, a: str, b: str) -> bool:
+        """Whether two CRSs mean the same."""
+        if a == b:
+            return True
+        options = [
+            "IGNORE_DATA_AXIS_TO_SRS_AXIS_MAPPING=YES",
+            "CRITERION=EQUIVALENT_EXCEPT_AXIS_ORDER_GEOGCRS",
+        ]
+        return bool(self._srs(a).IsSame(self._srs(b), options))
+
+    def crs_name(self, crs: str) -> str:
+        """A short name for people: "EPSG:32632" where there is one, else the CRS's name."""
+        srs = self._srs(crs)
+        authority, code = srs.GetAuthorityName(None), srs.GetAuthorityCode(None)
+        return f"{authority}:{code}" if authority and code else str(srs.GetName() or "unnamed CRS")
+
+    def metres_per_unit(self, crs: str) -> Optional[float]:
+        """Metres per map unit of a projected CRS; None for a geographic one."""
+        srs = self._srs(crs)
+        return float(srs.GetLinearUnits()) if srs.IsProjected() or srs.IsLocal() else None
+
+    def transform(
+        self, src: str, dst: str, xs: Sequence[float], ys: Sequence[float]
+    ) -> tuple[list[float], list[float]]:
+        """Coordinates in x/y (east/north) order whatever the CRS says; inf where undefined."""
+        if self.same_crs(src, dst):
+            return list(map(float, xs)), list(map(float, ys))
+        source, target = self._srs(src), self._srs(dst)
+        with quiet():
+            try:
+                step = osr.CoordinateTransformation(source, target)
+                points = step.TransformPoints([(float(x), float(y)) for x, y in zip(xs, ys)])
+            except RuntimeError as error:
+                raise InputError(
+                    f"There is no way from {self.crs_name(src)} to {self.crs_name(dst)}."
+                ) from error
+        return [p[0] for p in points], [p[1] for p in points]
+
+
+def _band(band: Any) -> BandInfo:
+    tags = {**band.GetMetadata("IMAGERY"), **band.GetMetadata()}
+    scale, offset = band.GetScale(), band.GetOffset()
+    return BandInfo(
+        index=band.GetBand(),
+        dtype=gdal.GetDataTypeName(band.DataType).lower().replace("byte", "uint8"),
+        description=band_name(band.GetDescription(), tags),
+        nodata=band.GetNoDataValue(),
+        scale=1.0 if scale is None else float(scale),
+        offset=0.0 if offset is None else float(offset),
+        unit=band.GetUnitType() or "",
+        wavelength_nm=wavelength_nm(tags),
+        color=color_name(gdal.GetColorInterpretationName(band.GetColorInterpretation())),
+        tags=tags,
+    )

@@ -1,0 +1,183 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""What Sentinel-2 metadata say of digital numbers: quantification and offset. Pure parsing.
+
+Reflectance is (DN + offset) / quantification. Offsets came with processing baseline 04.00
+(January 2022) and are listed per band id; before, the list is absent and the offset is 0.
+Source: ESA, Sentinel-2 Products Specification Document, BOA_ADD_OFFSET and RADIO_ADD_OFFSET.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Optional
+from xml.etree import ElementTree
+
+from ..errors import SourceError
+from ..modalities import MODALITIES
+
+BAND_IDS = MODALITIES["S2L1C"].band_names
+"""Band id (0-12) of the metadata to band name."""
+
+REFLECTANCE_SCALE = 10000.0
+"""TerraMind's unit is reflectance times this."""
+
+MTD_NAME = re.compile(
+    r"(^|/)MTD_MSIL(1C|2A)\.xml$|(^|/)S2._.*_MTD_.*MSIL?(1C|2A).*\.xml$|(^|/)MTD_MSIL2A\.xml$"
+)
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """How digital numbers become reflectance × 10000: ``value = (dn + offset) * scale`` per band."""
+
+    source: str
+    """The file or item that says so."""
+    level: str = ""
+    """"S2L2A", "S2L1C" or empty."""
+    scale: float = 1.0
+    offsets: Mapping[str, float] = field(default_factory=dict)
+    """Offset in DN by band name; a band that is not listed has none."""
+    baseline: str = ""
+
+    def offset(self, band: str) -> float:
+        """Offset of a band in DN."""
+        return self.offsets.get(band, 0.0)
+
+
+def _local(tag: str) -> str:
+    return tag.rpartition("}")[2]
+
+
+def parse_mtd(text: bytes, name: str) -> Calibration:
+    """Calibration from a product's MTD_MSIL2A.xml or MTD_MSIL1C.xml. Raises SourceError."""
+    if b"<!DOCTYPE" in text or b"<!ENTITY" in text:
+        raise SourceError(f"{name} is not a Sentinel-2 metadata file.")
+    try:
+        root = ElementTree.fromstring(text)
+    except ElementTree.ParseError as error:
+        raise SourceError(f"{name} is damaged: {error}.") from error
+    level, baseline, quantification = "", "", REFLECTANCE_SCALE
+    offsets: dict[str, float] = {}
+    for element in root.iter():
+        tag, value = _local(element.tag), (element.text or "").strip()
+        if tag == "PROCESSING_LEVEL":
+            level = "S2L2A" if "2A" in value else "S2L1C" if "1C" in value else ""
+        elif tag == "PROCESSING_BASELINE":
+            baseline = value
+        elif tag in ("BOA_QUANTIFICATION_VALUE", "L2A_BOA_QUANTIFICATION_VALUE", "QUANTIFICATION_VALUE"):
+            quantification = _number(value, name)
+        elif tag in ("BOA_ADD_OFFSET", "RADIO_ADD_OFFSET"):
+            band = element.get("band_id", "")
+            if not band.isdigit() or int(band) >= len(BAND_IDS):
+                raise SourceError(f"{name} lists an offset for an unknown band {band!r}.")
+            offsets[BAND_IDS[int(band)]] = _number(value, name)
+    if not level and not offsets and not baseline:
+        raise SourceError(f"{name} is not a Sentinel-2 metadata file.")
+    return Calibration(name, level, REFLECTANCE_SCALE / quantification, offsets, baseline)
+
+
+def _number(text: str, name: str) -> float:
+    try:
+        value = float(text)
+    except ValueError as error:
+        raise SourceError(f"{name} is damaged: {text!r} is not a number.") from error
+    return value
+
+
+def find_mtd(path: str) -> Optional[str]:
+    """The metadata file of the product that a band file belongs to: beside it, or up its SAFE tree."""
+    folder = os.path.dirname(os.path.abspath(path))
+    for level in range(6):
+        try:
+            names = sorted(os.listdir(folder))
+        except OSError:
+            return None
+        for name in names:
+            if MTD_NAME.search(name):
+                return os.path.join(folder, name)
+        # Beside the file any folder will do; further up only while still inside a product.
+        inside = ".SAFE" in folder or os.path.basename(folder) in (
+            "IMG_DATA",
+            "R10m",
+            "R20m",
+            "R60m",
+            "GRANULE",
+        )
+        if level > 0 and not inside and os.path.basename(os.path.dirname(folder)) != "GRANULE":
+            return None
+        if not inside:
+            return None
+        folder = os.path.dirname(folder)
+    return None
+
+
+@dataclass(frozen=True)
+class StacBand:
+    """One band of a local asset of a STAC item. Offset in DN; None where the item does not say."""
+
+    name: str
+    path: str
+    index: int
+    gsd: float
+    wavelength_nm: Optional[float]
+    scale: float
+    offset: Optional[float]
+    nodata: Optional[float]
+
+
+def parse_stac(path: str) -> tuple[dict[str, Any], list[StacBand]]:
+    """A STAC item and its bands, whether their files exist or not. Raises SourceError.
+
+    Reads STAC 1.0 (``eo:bands``, ``raster:bands``) and 1.1 (``bands``).
+    """
+    try:
+        with open(path, encoding="utf-8") as stream:
+            item = json.load(stream)
+    except (OSError, ValueError) as error:
+        raise SourceError(f"{path} is not a STAC item that can be read: {error}.") from error
+    if not isinstance(item, dict) or not isinstance(item.get("assets"), dict):
+        raise SourceError(f"{path} is not a STAC item: it has no assets.")
+    bands: list[StacBand] = []
+    for asset in item["assets"].values():
+        if isinstance(asset, dict) and not {"visual", "overview", "thumbnail"} & set(
+            asset.get("roles") or ()
+        ):
+            bands.extend(_stac_asset(asset, item, os.path.dirname(os.path.abspath(path))))
+    return item, bands
+
+
+def _stac_asset(asset: dict[str, Any], item: dict[str, Any], folder: str) -> list[StacBand]:
+    href = str(asset.get("href", ""))
+    if href.startswith("file://"):
+        href = href[7:]
+    if not href or "://" in href:
+        return []
+    full = href if os.path.isabs(href) else os.path.normpath(os.path.join(folder, href))
+    eo = asset.get("eo:bands") or asset.get("bands") or []
+    raster = asset.get("raster:bands") or asset.get("bands") or []
+    applied = item.get("properties", {}).get("earthsearch:boa_offset_applied")
+    result = []
+    for place, band in enumerate(eo):
+        facts = {**asset, **(raster[place] if place < len(raster) else {}), **band}
+        wavelength = facts.get("center_wavelength") or facts.get("eo:center_wavelength")
+        scale = facts.get("scale", facts.get("raster:scale"))
+        offset = facts.get("offset", facts.get("raster:offset"))
+        # This flag wins: Earth Search kept −0.1 in raster:bands of files that it has already shifted.
+        dn_offset = 0.0 if applied else None if offset is None or not scale else float(offset) / float(scale)
+        result.append(
+            StacBand(
+                str(facts.get("name") or facts.get("eo:common_name") or facts.get("common_name") or ""),
+                full,
+                place + 1,
+                float(facts.get("spatial_resolution") or facts.get("gsd") or 0.0),
+                float(wavelength) * 1000 if wavelength else None,
+                float(scale) * REFLECTANCE_SCALE if scale else 1.0,
+                None if dn_offset is None else round(dn_offset, 6),
+                facts.get("nodata"),
+            )
+        )
+    return result
