@@ -16,6 +16,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import settings
+
+# Machines that test are busy machines: an example that takes long is no failure.
+settings.register_profile("terrane", deadline=None)
+settings.load_profile("terrane")
 
 ROOT = Path(__file__).resolve().parents[1]
 
