@@ -74,7 +74,7 @@ def official_tokenizer(modality: str, path: Path) -> None:
 
 def starter_mae(path: Path) -> None:
     """The project's own small model."""
-    from training import starter_model as starter
+    from .. import starter_model as starter
 
     settings = starter.SETTINGS
     mae = starter.build_mae().eval()
@@ -109,7 +109,7 @@ def starter_mae(path: Path) -> None:
 
 def starter_tokenizer(modality: str, path: Path) -> None:
     """The decoder of one of the starter's tokenizers."""
-    from training import starter_model as starter
+    from .. import starter_model as starter
 
     tokenizer = starter.build_tokenizer(modality).eval()
     fields = ("unit", "mean", "std", "decoder", "codebook", "clamp", "logits", "diffusion")
@@ -129,7 +129,7 @@ def _plain(value: Any) -> Any:
 
 def recipes() -> dict[str, Callable[[Path], None]]:
     """Every skeleton's name, and what writes it."""
-    from training import starter_model as starter
+    from .. import starter_model as starter
 
     found: dict[str, Callable[[Path], None]] = {"starter": starter_mae}
     for modality in starter.TARGETS:

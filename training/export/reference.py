@@ -1,0 +1,284 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""What terratorch itself computes, step by step: the figures that Terrane's graphs are held against.
+
+``Small`` describes a TerraMind of the official classes with small dimensions. ``run`` drives terratorch's own
+``TerraMindGeneration``, loaded the way terratorch loads official checkpoints, and records what passes between
+its parts. Needs terratorch.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any, Optional
+from unittest import mock
+
+import numpy as np
+import torch
+
+from . import official
+
+Arrays = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Small:
+    """A small model of the official classes. The defaults are those of the committed reference."""
+
+    size: str
+    """The official size whose norms, biases and activation it has."""
+    tile: int = 64
+    dim: int = 48
+    heads: int = 3
+    encoder_depth: int = 3
+    decoder_depth: int = 2
+    codebooks: Mapping[str, str] = field(
+        default_factory=lambda: {"DEM": "4-3-3-2-2", "LULC": "3-3-2-2-2", "NDVI": "4-3-3-2-2"}
+    )
+    images: tuple[str, ...] = ("S2L2A", "S1GRD")
+    unet: Mapping[str, Any] = field(
+        default_factory=lambda: {
+            "model_channels": 32, "num_res_blocks": 1, "attention_resolutions": [2], "channel_mult": (1, 2),
+        }
+    )  # fmt: skip
+
+    @property
+    def targets(self) -> tuple[str, ...]:
+        """What it makes."""
+        return tuple(self.codebooks)
+
+    @property
+    def arguments(self) -> dict[str, Any]:
+        """TerraMind's arguments, with the small dimensions."""
+        dims = {"dim": self.dim, "num_heads": self.heads}
+        depths = {"encoder_depth": self.encoder_depth, "decoder_depth": self.decoder_depth}
+        return {**official.mae_arguments(self.size), **dims, **depths}
+
+
+def vocabulary(codebook: str) -> int:
+    """The number of codes of an FSQ codebook ("8-8-8-6-5")."""
+    return int(np.prod([int(level) for level in codebook.split("-")]))
+
+
+@contextlib.contextmanager
+def small_vocabularies(small: Small) -> Iterator[None]:
+    """Terratorch reads the size of vocabularies from one table: make it the small ones meanwhile."""
+    from terratorch.models.backbones.terramind.model.modality_info import MODALITY_INFO
+
+    with contextlib.ExitStack() as stack:
+        for target, codebook in small.codebooks.items():
+            entry = MODALITY_INFO[official.TARGETS[target]]
+            stack.enter_context(mock.patch.dict(entry, {"vocab_size": vocabulary(codebook)}))
+        yield
+
+
+def build_mae(small: Small) -> Any:
+    """The masked autoencoder with all its modalities: what a checkpoint is saved from."""
+    from terratorch.models.backbones.terramind.model.modality_info import MODALITY_INFO
+    from terratorch.models.backbones.terramind.model.terramind import (
+        TerraMind,
+        build_modality_embeddings,
+        build_output_modality_embeddings,
+    )
+
+    place = (small.tile, small.dim, official.PATCH)
+    images = [official.IMAGES[m] for m in small.images]
+    targets = [official.TARGETS[m] for m in small.targets]
+    with small_vocabularies(small):
+        encoders, _ = build_modality_embeddings(MODALITY_INFO, images, targets, *place)
+        decoders, _ = build_output_modality_embeddings(MODALITY_INFO, targets, *place)
+    return TerraMind(encoders, decoders, MODALITY_INFO, **small.arguments).eval()
+
+
+def build_tokenizer(small: Small, target: str) -> Any:
+    """A tokenizer: the official class and settings, a small encoder, decoder and codebook.
+
+    As with the official ones, its own image size is larger than the tile (256 to 224), so that the positions
+    of the ViT decoder are interpolated.
+    """
+    from terratorch.models.backbones.terramind.tokenizer.models import vit_models
+    from terratorch.models.backbones.terramind.tokenizer.models.unet import unet
+
+    vit_models.vit_small_enc = partial(vit_models.ViTEncoder, dim_tokens=32, depth=1, num_heads=2)
+    vit_models.vit_small_dec = partial(vit_models.ViTDecoder, dim_tokens=48, depth=2, num_heads=3)
+    unet.unet_small = partial(unet.PatchedUNetCondCat, patch_size=4, **small.unet)
+    given = official.tokenizer_arguments(target)
+    given.pop("encoder_type", None), given.pop("decoder_type", None)
+    direct = given.get("model_type") == "vqvae"
+    codebook = small.codebooks[target]
+    overrides = {
+        **given,
+        "image_size": small.tile * 5 // 4,
+        "enc_type": "vit_small_enc",
+        "dec_type": "vit_small_dec" if direct else "unet_small",
+        "codebook_size": codebook,
+        "latent_dim": len(codebook.split("-")),
+    }
+    return official.build_tokenizer(target, overrides)
+
+
+def rerandomise(module: Any, seed: int) -> list[str]:
+    """Give every tensor that starts as all zeros or all ones random values; returns their names.
+
+    Fresh biases, norms and zero-initialised convolutions hide mistakes: a UNet that is not trained gives
+    exactly zero, whatever goes in, and norms of ones can be mixed up unseen.
+    """
+    generator = torch.Generator().manual_seed(seed)
+    changed = []
+    for name, tensor in module.state_dict().items():
+        if not tensor.is_floating_point() or "pos_emb" in name or not tensor.numel():
+            continue
+        zeros, ones = bool((tensor == 0).all()), bool((tensor == 1).all())
+        if zeros or ones:
+            noise = torch.randn(tensor.shape, generator=generator)
+            tensor.copy_(0.08 * noise + (1.0 if ones else 0.0))
+            changed.append(name)
+    return changed
+
+
+def generation(
+    arguments: Mapping[str, Any],
+    state: Mapping[str, Any],
+    tokenizers: Mapping[str, Any],
+    inputs: Sequence[str],
+    targets: Sequence[str],
+    *,
+    tile: int,
+) -> Any:
+    """Terratorch's generation model with a checkpoint loaded its own way; temperature 0, standardising."""
+    from terratorch.models.backbones.terramind.model.terramind_generation import TerraMindGeneration
+    from terratorch.models.backbones.terramind.model.terramind_register import checkpoint_filter_fn_generate
+
+    given = official.registered("tiny")
+    built = {official.TARGETS[m]: (lambda m=m, **_: tokenizers[m]) for m in targets}
+    model = TerraMindGeneration(
+        img_size=tile,
+        modalities=list(inputs),
+        output_modalities=list(targets),
+        temps=0.0,
+        standardize=True,
+        pretraining_mean=given["pretraining_mean"],
+        pretraining_std=given["pretraining_std"],
+        tokenizer_dict=built,
+        patch_size=official.PATCH,
+        **arguments,
+    )
+    model.load_state_dict(checkpoint_filter_fn_generate(dict(state), model), strict=True)
+    return model.eval()
+
+
+@contextlib.contextmanager
+def recorded(model: Any) -> Iterator[list[tuple[str, Any]]]:
+    """Collect (target key, logits (B,N,V) in the order of positions) of every chain step."""
+    seen: list[tuple[str, Any]] = []
+    original = model.sampler.forward_enc_dec_roar_batched
+
+    def forward(mod_dict: Any, target: str, *args: Any, **options: Any) -> Any:
+        logits, positions = original(mod_dict, target, *args, **options)
+        order = torch.argsort(positions, dim=1)
+        seen.append((target, torch.gather(logits, 1, order[..., None].expand_as(logits)).clone()))
+        return logits, positions
+
+    with mock.patch.object(model.sampler, "forward_enc_dec_roar_batched", forward):
+        yield seen
+
+
+@torch.no_grad()
+def run(model: Any, images: Mapping[str, Any], steps: int, seed: int) -> Arrays:
+    """One generation from (B,C,T,T) arrays in the modality's unit.
+
+    Returns per target ``<T>.logits`` (B,N,V), ``<T>.ids`` (B,N), and ``<T>.noise`` and ``<T>.output`` (in the
+    target's unit; class logits for LULC), by terratorch's own forward pass.
+    """
+    given = {name: torch.from_numpy(np.asarray(array, np.float32)).clone() for name, array in images.items()}
+    found: Arrays = {}
+    names = {official.TARGETS[m]: m for m in official.TARGETS}
+    tokens: dict[str, Any] = {}
+    noises: dict[str, Any] = {}
+    current = ""
+
+    def noise(shape: Any, **options: Any) -> Any:
+        options.pop("generator", None)
+        made = torch.from_numpy(np.random.default_rng(seed).standard_normal(tuple(shape), dtype=np.float32))
+        noises[current] = made.numpy().copy()
+        return made
+
+    pipeline = "terratorch.models.backbones.terramind.tokenizer.scheduling.diffusion_pipeline.torch.randn"
+    with contextlib.ExitStack() as stack:
+        seen = stack.enter_context(recorded(model))
+        for key, tokenizer in model.tokenizer.items():
+            original = tokenizer.decode_tokens
+
+            def decode(
+                ids: Any, *args: Any, _key: str = key, _original: Any = original, **options: Any
+            ) -> Any:
+                nonlocal current
+                current = names[_key]
+                tokens[current] = ids.reshape(ids.shape[0], -1).clone()
+                return _original(ids, *args, **options)
+
+            stack.enter_context(mock.patch.object(tokenizer, "decode_tokens", decode))
+        stack.enter_context(mock.patch(pipeline, noise))
+        outputs = model(dict(given), timesteps=steps)
+    for key, logits in seen:
+        found[f"{names[key]}.logits"] = logits.numpy()
+    for target, output in outputs.items():
+        found[f"{target}.output"] = output.numpy()
+        found[f"{target}.ids"] = tokens[target].numpy().astype(np.int64)
+        if target in noises:
+            found[f"{target}.noise"] = noises[target]
+    return found
+
+
+@torch.no_grad()
+def diffused(tokenizer: Any, ids: Any, noise: Any, steps: int) -> Any:
+    """The reference's DDIM from given noise: (B,C,T,T) standardised. ``ids`` (B,N), ``noise`` (B,C,T,T)."""
+    side = int(round(ids.shape[1] ** 0.5))
+    pipeline = "terratorch.models.backbones.terramind.tokenizer.scheduling.diffusion_pipeline.torch.randn"
+    with mock.patch(pipeline, lambda *_, **__: torch.from_numpy(noise.copy())):
+        grid = torch.from_numpy(ids).reshape(-1, side, side)
+        return tokenizer.decode_tokens(grid, image_size=noise.shape[-2:], timesteps=steps).numpy()
+
+
+@torch.no_grad()
+def filtered(logits: Any, p: float, temperature: float) -> Any:
+    """The distribution that the reference draws a token from: (N,V) logits to (N,V) probabilities."""
+    from terratorch.models.backbones.terramind.model.generate import GenerationSampler
+
+    caught: list[Any] = []
+
+    def multinomial(probabilities: Any, *_: Any, **__: Any) -> Any:
+        caught.append(probabilities.clone())
+        return torch.zeros(len(probabilities), 1, dtype=torch.int64)
+
+    with mock.patch("torch.multinomial", multinomial):
+        GenerationSampler(torch.nn.Identity()).sample_tokens(
+            torch.from_numpy(np.array(logits)), temperature=temperature, top_p=p
+        )
+    return caught[0].numpy()
+
+
+def synthetic_scene(modality: str, batch: int, tile: int, seed: int) -> Any:
+    """Smooth, plausible values in the modality's unit: (B,C,T,T) float32, rounded to whole sixteenths."""
+    given = official.statistics(modality)
+    rng = np.random.default_rng(seed)
+    mean, std = (np.asarray(given[name], np.float32)[None, :, None, None] for name in ("mean", "std"))
+    coarse = rng.standard_normal((batch, mean.shape[1], tile // 8, tile // 8)).astype(np.float32)
+    smooth = coarse.repeat(8, axis=2).repeat(8, axis=3)
+    fine = rng.standard_normal(smooth.shape).astype(np.float32)
+    values = mean + std * (0.8 * smooth + 0.3 * fine)
+    return (np.round(values * 16) / 16).astype(np.float32)
+
+
+def checkpoint(module: Any, dtype: Optional[Any] = None) -> dict[str, Any]:
+    """A state dict in the official layout; ``dtype`` rounds the module's own weights to it, too."""
+    state = module.state_dict()
+    if dtype is None:
+        return dict(state)
+    with torch.no_grad():
+        for tensor in state.values():
+            if tensor.is_floating_point():
+                tensor.copy_(tensor.to(dtype))
+    return {k: v.to(dtype) if v.is_floating_point() else v for k, v in state.items()}

@@ -1,0 +1,122 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The stages of training: what each one trains, and its loss. Needs torch and terratorch."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Callable, Mapping
+
+from .data import Batch
+from .forward import dem_loss, diffusion_loss, encode, pixel_losses, predict, straight_through, tokens_of, unpatch
+from .starter_model import MAE, PATCH, TARGETS, build_mae, build_tokenizer
+
+#: Shares of the classes differ by a factor of ten; the direct decoder answers 10 logits, 0 is never there.
+CLASSES = 10
+
+Losses = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One resumable stage: ``loss(modules, batch)`` gives named losses whose sum is minimised."""
+
+    name: str
+    trains: tuple[str, ...]
+    reads: tuple[str, ...]
+    steps: int
+    batch: int
+    rate: float
+    turn: bool
+    loss: Callable[[Mapping[str, Any], Batch], Losses]
+
+
+def build(name: str) -> Any:
+    """Return a module by name with fresh weights: "mae", "dense", or a tokenizer "tok_<TARGET>"."""
+    from torch import nn
+
+    if name == "mae":
+        return build_mae()
+    if name == "dense":
+        return nn.Linear(int(MAE["dim"]), (CLASSES + 1) * PATCH * PATCH)
+    return build_tokenizer(name[len("tok_") :])
+
+
+def _lulc_tokenizer(modules: Mapping[str, Any], batch: Batch) -> Losses:
+    import torch.nn.functional as F
+
+    decoded, _ = modules["tok_LULC"](batch.lulc)
+    return {"LULC": F.cross_entropy(decoded, batch.lulc)}
+
+
+def _ndvi_tokenizer(modules: Mapping[str, Any], batch: Batch) -> Losses:
+    import torch.nn.functional as F
+
+    decoded, _ = modules["tok_NDVI"](batch.ndvi)
+    return {"NDVI": F.smooth_l1_loss(decoded, batch.ndvi)}
+
+
+def _dem_tokenizer(modules: Mapping[str, Any], batch: Batch) -> Losses:
+    tokenizer = modules["tok_DEM"]
+    codes, _, _ = tokenizer.encode(batch.dem)
+    return {"DEM": diffusion_loss(tokenizer, codes, batch.dem, last_share=0.5)}
+
+
+def _dense(modules: Mapping[str, Any], batch: Batch) -> Losses:
+    import torch.nn.functional as F
+
+    encoded, _ = encode(modules["mae"], batch.s2l2a)
+    out = unpatch(modules["dense"](encoded), CLASSES + 1)
+    return {
+        "LULC": F.cross_entropy(out[:, :CLASSES], batch.lulc),
+        "DEM": 0.3 * dem_loss(out[:, CLASSES:], batch.dem),
+    }
+
+
+def _truth(batch: Batch, target: str) -> Any:
+    return {"LULC": batch.lulc, "DEM": batch.dem, "NDVI": batch.ndvi}[target]
+
+
+def _token_losses(modules: Mapping[str, Any], batch: Batch, weight: Mapping[str, float]) -> tuple[Losses, Any]:
+    import torch.nn.functional as F
+
+    encoded, emb = encode(modules["mae"], batch.s2l2a)
+    losses, logits = {}, {}
+    for target in weight:
+        logits[target] = predict(modules["mae"], encoded, emb, target)
+        ids = tokens_of(modules[f"tok_{target}"], _truth(batch, target))
+        losses[f"{target}_ids"] = weight[target] * F.cross_entropy(logits[target].flatten(0, 1), ids.flatten())
+    return losses, logits
+
+
+def _tokens(modules: Mapping[str, Any], batch: Batch) -> Losses:
+    losses, _ = _token_losses(modules, batch, {"LULC": 1.0})
+    return losses
+
+
+def _joint(modules: Mapping[str, Any], batch: Batch) -> Losses:
+    """Tokens and decoders together: the decoders see the tokens that will be predicted, not only true ones."""
+    import torch.nn.functional as F
+
+    losses, logits = _token_losses(modules, batch, {"LULC": 0.2, "DEM": 0.05, "NDVI": 0.1})
+    tokenizers = {target: modules[f"tok_{target}"] for target in TARGETS}
+    codes = {target: straight_through(tokenizers[target], logits[target]) for target in TARGETS}
+    pixels = pixel_losses(tokenizers, codes, batch)
+    pixels["DEM"] = 0.4 * pixels["DEM"]
+    true = tokenizers["LULC"].tokens_to_embedding(tokenizers["LULC"].tokenize(batch.lulc)).detach()
+    round_trip = F.cross_entropy(tokenizers["LULC"].decode_quant(true), batch.lulc)
+    return {**losses, **pixels, "LULC_round_trip": 0.15 * round_trip}
+
+
+_TOKENIZERS = tuple(f"tok_{target}" for target in TARGETS)
+
+STAGES: Mapping[str, Stage] = {
+    stage.name: stage
+    for stage in (
+        Stage("tok_LULC", ("tok_LULC",), (), 450, 32, 1.5e-3, True, _lulc_tokenizer),
+        Stage("tok_NDVI", ("tok_NDVI",), (), 160, 32, 1.5e-3, True, _ndvi_tokenizer),
+        Stage("tok_DEM", ("tok_DEM",), (), 320, 32, 1.5e-3, True, _dem_tokenizer),
+        Stage("dense", ("mae", "dense"), (), 1100, 16, 1.2e-3, False, _dense),
+        Stage("tokens", ("mae",), ("tok_LULC",), 400, 16, 1.0e-3, False, _tokens),
+        Stage("joint", ("mae", *_TOKENIZERS), (), 900, 16, 1.0e-3, False, _joint),
+    )
+}
