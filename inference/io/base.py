@@ -48,6 +48,8 @@ class RasterInfo:
     bands: tuple[BandInfo, ...]
     driver: str = ""
     has_gcps: bool = False
+    problem: str = ""
+    """Why ``grid`` is None, and what to do about it: the end of a sentence that begins with the name."""
     subdatasets: tuple[str, ...] = ()
     tags: Mapping[str, str] = field(default_factory=dict)
 

@@ -43,6 +43,23 @@ class Header:
     tags: Mapping[str, str] = field(default_factory=dict)
 
 
+def _problem(header: Header) -> str:
+    """Why a raster has no place on a map; empty when it has."""
+    if header.transform is None and header.gcps:
+        return (
+            "is placed by ground control points only; warp it first "
+            "(Raster ▸ Projections ▸ Warp (Reproject), or gdalwarp)."
+        )
+    if header.transform is None:
+        return "has no georeference, so it has no place on a map; georeference it first."
+    if not header.crs:
+        return "has no CRS; assign one first (Layer ▸ Set CRS of Layer, or gdal_edit.py -a_srs)."
+    t = header.transform
+    if t.a * t.e - t.b * t.d == 0 or not all(map(math.isfinite, t)):
+        return "has a georeference that cannot be inverted; georeference it again."
+    return ""
+
+
 def short_name(path: str) -> str:
     """A path as a person would call it: its last part, of a zip or subdataset too."""
     return os.path.basename(path.rstrip("/\\")) or path
@@ -111,8 +128,9 @@ class BaseGeo(ABC):
         """Read a raster's header. Raises SourceError: missing, not a raster, unreadable."""
         check_exists(path)
         h = self._header(path)
-        grid = Grid(h.crs, h.transform, h.size) if h.transform is not None and h.crs else None
-        return RasterInfo(path, grid, h.bands, h.driver, h.gcps > 0, h.subdatasets, h.tags)
+        problem = _problem(h)
+        grid = Grid(h.crs, h.transform, h.size) if h.transform is not None and not problem else None
+        return RasterInfo(path, grid, h.bands, h.driver, h.gcps > 0, problem, h.subdatasets, h.tags)
 
     def reader(
         self,
@@ -171,8 +189,9 @@ class BaseGeo(ABC):
         return WarpReader(warped(resampling), None if resampling == "nearest" else warped("nearest"))
 
     def _placed(self, path: str, header: Header) -> Grid:
-        if header.transform is None or not header.crs:
-            raise SourceError(f"{short_name(path)} has no place on the map (no CRS or no georeference).")
+        problem = _problem(header)
+        if problem or header.transform is None:
+            raise SourceError(f"{short_name(path)} {problem}")
         return Grid(header.crs, header.transform, header.size)
 
     def _scale(self, source: Grid, target: Grid) -> tuple[float, float]:

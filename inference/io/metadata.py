@@ -14,7 +14,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Optional
-from xml.etree import ElementTree
+from xml.etree import ElementTree as ET
 
 from ..errors import SourceError
 from ..modalities import MODALITIES
@@ -57,8 +57,8 @@ def parse_mtd(text: bytes, name: str) -> Calibration:
     if b"<!DOCTYPE" in text or b"<!ENTITY" in text:
         raise SourceError(f"{name} is not a Sentinel-2 metadata file.")
     try:
-        root = ElementTree.fromstring(text)
-    except ElementTree.ParseError as error:
+        root = ET.fromstring(text)  # noqa: S314 - without a DTD there is nothing to expand
+    except ET.ParseError as error:
         raise SourceError(f"{name} is damaged: {error}.") from error
     level, baseline, quantification = "", "", REFLECTANCE_SCALE
     offsets: dict[str, float] = {}

@@ -82,10 +82,9 @@ def _close(a: float, b: float) -> bool:
 
 
 def _missed(grid: Grid, geo: Geo) -> ExtentError:
-    b = grid.bounds
+    box = " ".join(f"{v:.10g}" for v in grid.bounds)
     return ExtentError(
-        f"The extent lies outside the layer, which covers {b.xmin:.10g} {b.ymin:.10g} {b.xmax:.10g} {b.ymax:.10g} "
-        f"(xmin ymin xmax ymax, {geo.crs_name(grid.crs)})."
+        f"The extent lies outside the layer, which covers {box} (xmin ymin xmax ymax, {geo.crs_name(grid.crs)})."
     )
 
 

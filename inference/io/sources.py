@@ -58,18 +58,18 @@ def gather(source: SourceLike, geo: Geo) -> Source:
     """Find the bands of an input. Raises SourceError with one sentence."""
     if isinstance(source, str):
         return _from_path(source, geo)
-    items = list(source)
+    items: list[Union[str, BandRef]] = list(source)
     if not items:
         raise SourceError("No input was given.")
     if len(items) == 1 and isinstance(items[0], str):
         return _from_path(items[0], geo)
-    refs: list[BandRef] = []
-    for item in items:
-        if isinstance(item, BandRef):
-            refs.append(item)
-        else:
-            refs.extend(BandRef(item, b.index) for b in geo.describe(item).bands)
-    return _from_refs(refs, geo)
+    return _from_refs([ref for item in items for ref in _refs(item, geo)], geo)
+
+
+def _refs(item: Union[str, BandRef], geo: Geo) -> list[BandRef]:
+    if isinstance(item, BandRef):
+        return [item]
+    return [BandRef(item, band.index) for band in geo.describe(item).bands]
 
 
 def _from_path(path: str, geo: Geo) -> Source:
@@ -92,16 +92,9 @@ def _from_path(path: str, geo: Geo) -> Source:
 
 def _place(info: RasterInfo) -> Grid:
     """The grid of a described raster, or the sentence that says why it has none."""
-    name = short_name(info.path)
-    if info.grid is not None:
-        return info.grid
-    if info.has_gcps:
-        raise SourceError(
-            f"{name} is placed by ground control points only; warp it first (Raster ▸ Projections ▸ Warp, or gdalwarp)."
-        )
-    raise SourceError(
-        f"{name} has no place on the map: its CRS or georeference is missing; assign them first."
-    )
+    if info.grid is None:
+        raise SourceError(f"{short_name(info.path)} {info.problem or 'has no place on a map.'}")
+    return info.grid
 
 
 def _common_name(paths: Sequence[str]) -> str:
@@ -110,7 +103,10 @@ def _common_name(paths: Sequence[str]) -> str:
     if len(set(stems)) == 1:
         return stems[0]
     cut = [re.sub(r"[_.-]?B\d[\dA]?(?:[_-]\d\dm)?$", "", s, flags=re.IGNORECASE) for s in stems]
-    shared = os.path.commonprefix(cut).rstrip("_-. ")
+    shared = cut[0]
+    while any(not stem.startswith(shared) for stem in cut):
+        shared = shared[:-1]
+    shared = shared.rstrip("_-. ")
     if shared:
         return shared
     folder = os.path.basename(os.path.dirname(os.path.abspath(paths[0]))) if is_plain_path(paths[0]) else ""

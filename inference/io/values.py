@@ -89,8 +89,8 @@ def radar_transfer(values: Float32) -> str:
         return UNCHANGED
     if float(np.percentile(values, 99)) > 100:
         raise BandError(
-            "The radar values are raw digital numbers; calibrate them to sigma or gamma nought first (SNAP, or an "
-            "RTC product)."
+            "The radar values are raw digital numbers; calibrate them to sigma or gamma nought first "
+            "(SNAP does it), or take an RTC product."
         )
     return POWER_TO_DB
 
@@ -129,11 +129,13 @@ def check_values(scene: Scene, geo: Geo) -> None:
     advice = "check the modality and the bands."
     if first < low or last > high or not math.isfinite(first + last):
         raise BandError(
-            f"The values of {scene.name} reach from {first:.6g} to {last:.6g}; {label} takes {words}: {advice}"
+            f"The values of {scene.name} reach from {first:.6g} to {last:.6g}; {label} takes {words}: "
+            + advice
         )
     if is_optical(scene.modality) and last < 100:
         raise BandError(
-            f"The values of {scene.name} end at {last:.4g}, so they cannot be {words}; {label} was expected: {advice}"
+            f"The values of {scene.name} end at {last:.4g}, so they cannot be {words}; {label} was expected: "
+            + advice
         )
     if scene.modality == "LULC" and np.any(values != np.rint(values)):
         raise BandError(f"{scene.name} holds fractions, not {words}: {advice}")

@@ -133,7 +133,8 @@ def warped_vrt(
         f'<Option name="XSCALE">{scale[0]!r}</Option><Option name="YSCALE">{scale[1]!r}</Option>'
         '<Option name="UNIFIED_SRC_NODATA">NO</Option>'
         f'<SourceDataset relativeToVRT="0">{escape(inner)}</SourceDataset>'
-        f"{_transformer(source, target, same_crs)}<BandList>{mapping}</BandList></GDALWarpOptions></VRTDataset>"
+        f"{_transformer(source, target, same_crs)}<BandList>{mapping}</BandList>"
+        "</GDALWarpOptions></VRTDataset>"
     )
 
 
@@ -164,7 +165,8 @@ def output_vrt(path: str, grid: Grid, spec: OutputSpec) -> str:
     names = "".join(f"<Category>{escape(c)}</Category>" for c in spec.categories)
     categories = f"<CategoryNames>{names}</CategoryNames>" if names else ""
     bands = "".join(
-        f'<VRTRasterBand dataType="{GDAL_TYPES[spec.dtype]}" band="{i}"><Description>{escape(name)}</Description>'
+        f'<VRTRasterBand dataType="{GDAL_TYPES[spec.dtype]}" band="{i}">'
+        f"<Description>{escape(name)}</Description>"
         f"<UnitType>{escape(unit)}</UnitType>{nodata}{_colours(spec)}{categories}"
         f'<SimpleSource><SourceFilename relativeToVRT="0">{escape(path)}</SourceFilename>'
         f"<SourceBand>{i}</SourceBand></SimpleSource></VRTRasterBand>"
