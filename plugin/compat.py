@@ -1,0 +1,46 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The few names that moved between QGIS 3.22 and 4, each in one place."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from qgis import core
+from qgis.core import Qgis
+
+
+def _first(*candidates: str) -> Any:
+    """The first of some dotted names in ``qgis.core`` that this QGIS has."""
+    for candidate in candidates:
+        value: Any = core
+        for part in candidate.split("."):
+            value = getattr(value, part, None)
+            if value is None:
+                break
+        if value is not None:
+            return value
+    raise ImportError(f"this QGIS {Qgis.QGIS_VERSION} has none of {', '.join(candidates)}")
+
+
+RASTER_LAYER = _first("Qgis.LayerType.Raster", "QgsMapLayerType.RasterLayer")
+RASTER_FILTER = _first("Qgis.LayerFilter.RasterLayer", "QgsMapLayerProxyModel.RasterLayer")
+POLYGON_GEOMETRY = _first("Qgis.GeometryType.Polygon", "QgsWkbTypes.PolygonGeometry")
+LINE_GEOMETRY = _first("Qgis.GeometryType.Line", "QgsWkbTypes.LineGeometry")
+TYPE_RASTER = _first("Qgis.ProcessingSourceType.Raster", "QgsProcessing.TypeRaster")
+TYPE_POLYGON = _first("Qgis.ProcessingSourceType.VectorPolygon", "QgsProcessing.TypeVectorPolygon")
+NUMBER_INTEGER = _first(
+    "Qgis.ProcessingNumberParameterType.Integer", "QgsProcessingParameterNumber.Integer"
+)
+NUMBER_DOUBLE = _first("Qgis.ProcessingNumberParameterType.Double", "QgsProcessingParameterNumber.Double")
+FLAG_ADVANCED = _first(
+    "Qgis.ProcessingParameterFlag.Advanced", "QgsProcessingParameterDefinition.FlagAdvanced"
+)
+SHADER_INTERPOLATED = _first("Qgis.ShaderInterpolationMethod.Linear", "QgsColorRampShader.Interpolated")
+SHADER_CONTINUOUS = _first(
+    "Qgis.ShaderClassificationMethod.Continuous", "QgsColorRampShader.Continuous"
+)
+TASK_CAN_CANCEL = _first("QgsTask.Flag.CanCancel", "QgsTask.CanCancel")
+MESSAGE_INFO = _first("Qgis.MessageLevel.Info", "Qgis.Info")
+MESSAGE_WARNING = _first("Qgis.MessageLevel.Warning", "Qgis.Warning")
+MESSAGE_CRITICAL = _first("Qgis.MessageLevel.Critical", "Qgis.Critical")
+MESSAGE_SUCCESS = _first("Qgis.MessageLevel.Success", "Qgis.Success")

@@ -1,0 +1,91 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""What the plugin remembers: preferences of the Options page, and the last choices per modality."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass, fields
+from typing import Any
+
+from qgis.core import QgsSettings
+
+_PREFIX = "terrane"
+
+
+@dataclass(frozen=True)
+class Preferences:
+    """The Options page. Empty or zero means: what Terrane would choose."""
+
+    models_folder: str = ""
+    runtime_folder: str = ""
+    device: str = "auto"
+    threads: int = 0
+    """0: all cores but one, which stays with the map."""
+
+
+@dataclass(frozen=True)
+class Choices:
+    """What the user last chose for a modality; the dock starts from it."""
+
+    model: str = ""
+    targets: tuple[str, ...] = ()
+    preset: str = "balanced"
+    grid: str = "model"
+    folder: str = ""
+    overwrite: bool = False
+    seed: int = 0
+    batch: int = 0
+
+
+def preferences() -> Preferences:
+    """The stored preferences, defaults where nothing (or nonsense) is stored."""
+    settings = QgsSettings()
+    values: dict[str, Any] = {}
+    for field in fields(Preferences):
+        key = f"{_PREFIX}/{field.name}"
+        if settings.contains(key):
+            kind = int if field.name == "threads" else str
+            values[field.name] = settings.value(key, field.default, type=kind)
+    return Preferences(**values)
+
+
+def save_preferences(value: Preferences) -> None:
+    """Store the preferences; defaults are removed, so that they can change later."""
+    settings = QgsSettings()
+    for field in fields(Preferences):
+        key = f"{_PREFIX}/{field.name}"
+        if getattr(value, field.name) == field.default:
+            settings.remove(key)
+        else:
+            settings.setValue(key, getattr(value, field.name))
+
+
+def choices(modality: str) -> Choices:
+    """The last choices for a modality, or the defaults."""
+    text = QgsSettings().value(f"{_PREFIX}/choices/{modality}", "", type=str)
+    try:
+        stored = json.loads(text) if text else {}
+    except ValueError:
+        stored = {}
+    if not isinstance(stored, dict):
+        stored = {}
+    names = {field.name for field in fields(Choices)}
+    values = {key: value for key, value in stored.items() if key in names}
+    if "targets" in values:
+        values["targets"] = tuple(str(target) for target in values["targets"])
+    return Choices(**values)
+
+
+def save_choices(modality: str, value: Choices) -> None:
+    """Remember the choices for a modality."""
+    QgsSettings().setValue(f"{_PREFIX}/choices/{modality}", json.dumps(asdict(value)))
+
+
+def dock_was_open() -> bool:
+    """Whether the dock was open when QGIS last closed."""
+    return bool(QgsSettings().value(f"{_PREFIX}/dock_open", False, type=bool))
+
+
+def save_dock_open(is_open: bool) -> None:
+    """Remember whether the dock is open."""
+    QgsSettings().setValue(f"{_PREFIX}/dock_open", is_open)
