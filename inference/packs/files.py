@@ -27,13 +27,18 @@ def sha256_file(path: Union[str, Path]) -> str:
         known = _known.get(key)
     if known is not None:
         return known
+    digest = _digest(path)
+    if time.time_ns() - stat.st_mtime_ns > _SETTLED_NS:
+        with _lock:
+            _known[key] = digest
+    return digest
+
+
+def _digest(path: str) -> str:
     digest = hashlib.sha256()
     with open(path, "rb") as file:
         for chunk in iter(lambda: file.read(_CHUNK), b""):
             digest.update(chunk)
-    if time.time_ns() - stat.st_mtime_ns > _SETTLED_NS:
-        with _lock:
-            _known[key] = digest.hexdigest()
     return digest.hexdigest()
 
 

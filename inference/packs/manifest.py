@@ -233,11 +233,9 @@ def _sense(manifest: Mapping[str, Any]) -> Optional[str]:
         if problem:
             return problem
     for name, spec in manifest["targets"].items():
-        problem = _statistics_problem(f"targets.{name}", spec, needed="logits" not in spec)
+        problem = _target_problem(f"targets.{name}", spec)
         if problem:
             return problem
-        if spec["decoder"] == "diffusion" and "diffusion" not in spec:
-            return f"targets.{name}: a diffusion decoder needs its 'diffusion' settings"
     for name, spec in manifest["graphs"].items():
         for form in spec["forms"].values():
             if form["path"] not in manifest["files"]:
@@ -246,6 +244,16 @@ def _sense(manifest: Mapping[str, Any]) -> Optional[str]:
         if not is_inside(name):
             return f"files: the path {name[:80]!r} leaves the pack"
     return None
+
+
+def _target_problem(where: str, spec: Mapping[str, Any]) -> Optional[str]:
+    if spec["decoder"] == "diffusion" and "diffusion" not in spec:
+        return f"{where}: a diffusion decoder needs its 'diffusion' settings"
+    diffusion = spec.get("diffusion", {})
+    if diffusion.get("prediction") == "epsilon" and diffusion["zero_terminal_snr"]:
+        # The first step divides by the signal's part, which is then zero.
+        return f"{where}: noise cannot be predicted with zero terminal SNR"
+    return _statistics_problem(where, spec, needed="logits" not in spec)
 
 
 def _statistics_problem(where: str, spec: Mapping[str, Any], *, needed: bool) -> Optional[str]:

@@ -116,8 +116,25 @@ def _encoder(busy: int) -> tuple[_Graph, dict[str, Any], dict[str, Any]]:
     if busy:
         g.add("ReduceMean", ["sum"], "mean", keepdims=0)
         matrix = g.add("Add", [g.const("square", np.full((1024, 1024), 1e-3)), "mean"], "square_0")
-        for i in range(busy):
-            matrix = g.add("MatMul", [matrix, "square"], f"square_{i + 1}")
+        # A loop, because each MatMul node would keep its own packed copy of the matrix.
+        body = helper.make_graph(
+            [
+                helper.make_node("MatMul", ["before", "square"], ["after"]),
+                helper.make_node("Identity", ["go"], ["go_on"]),
+            ],
+            "body",
+            [
+                helper.make_tensor_value_info("turn", INT64, []),
+                helper.make_tensor_value_info("go", TensorProto.BOOL, []),
+                helper.make_tensor_value_info("before", FLOAT, [1024, 1024]),
+            ],
+            [
+                helper.make_tensor_value_info("go_on", TensorProto.BOOL, []),
+                helper.make_tensor_value_info("after", FLOAT, [1024, 1024]),
+            ],
+        )
+        turns, always = g.const("turns", busy, np.int64), g.const("always", True, np.bool_)
+        matrix = g.add("Loop", [turns, always, matrix], "multiplied", body=body)
         g.add("ReduceMean", [matrix], "work", keepdims=0)
         g.add("Mul", ["work", g.const("nothing", 0.0)], "none")
         last = g.add("Add", ["sum", "none"], "slow")
