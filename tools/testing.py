@@ -68,7 +68,7 @@ def _checks(python: Path, steps: Steps) -> bool:
     tool_env = env.clean_environment(PYTHONPATH=str(ROOT / ".link"))
     commands = {
         "lint": ("ruff", "check", "--quiet", "--output-format=concise", "."),
-        "format": ("ruff", "format", "--check", "--quiet", "."),
+        "format": ("ruff", "format", "--check", "--output-format=concise", "."),
         "types": ("mypy", "-p", "terrane.inference", "-p", "terrane.plugin"),
         "types of build.py": ("mypy", "-m", "build", "-p", "tools"),
         "import rules": ("importlinter.cli", "lint"),
