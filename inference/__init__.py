@@ -1,0 +1,135 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The engine: pure Python, numpy and a runtime. It never imports QGIS or Qt.
+
+``__all__`` is what the plugin may use. Names load on first use, so that importing this package costs
+nothing and pulls in no library.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from .errors import (
+        BandError,
+        Cancelled,
+        DiskFull,
+        ExtentError,
+        InputError,
+        MachineError,
+        ModelError,
+        OutOfMemory,
+        OutputError,
+        PackError,
+        RuntimeMissing,
+        SourceError,
+        TerraneError,
+    )
+    from .grid import Affine, Grid
+    from .io import default_geo
+    from .io.base import BandInfo, BandRef, OutputSpec, RasterInfo
+    from .io.gdal_geo import GdalGeo
+    from .io.scene import Scene, open_scene, recognise_source
+    from .modalities import MODALITIES
+    from .packs.convert import convert_checkpoint
+    from .presets import PRESETS
+    from .registry import cards
+    from .registry import find as find_model
+    from .runtime import available_devices
+    from .tasks.generate import Forecast, GenerateRequest, GenerateResult, forecast, generate
+    from .types import BBox, Cancel, Progress, Size, Window
+
+__all__ = [
+    # what can go wrong
+    "BandError",
+    "Cancelled",
+    "DiskFull",
+    "ExtentError",
+    "InputError",
+    "MachineError",
+    "ModelError",
+    "OutOfMemory",
+    "OutputError",
+    "PackError",
+    "RuntimeMissing",
+    "SourceError",
+    "TerraneError",
+    # values
+    "Affine",
+    "BBox",
+    "BandInfo",
+    "BandRef",
+    "Cancel",
+    "Grid",
+    "OutputSpec",
+    "Progress",
+    "RasterInfo",
+    "Size",
+    "Window",
+    # rasters and scenes
+    "GdalGeo",
+    "MODALITIES",
+    "Scene",
+    "default_geo",
+    "open_scene",
+    "recognise_source",
+    # models
+    "PRESETS",
+    "available_devices",
+    "cards",
+    "convert_checkpoint",
+    "find_model",
+    # tasks
+    "Forecast",
+    "GenerateRequest",
+    "GenerateResult",
+    "forecast",
+    "generate",
+]
+
+_HOMES = {
+    ".errors": (
+        "BandError Cancelled DiskFull ExtentError InputError MachineError ModelError OutOfMemory OutputError "
+        "PackError RuntimeMissing SourceError TerraneError"
+    ),
+    ".types": "BBox Cancel Progress Size Window",
+    ".grid": "Affine Grid",
+    ".io": "default_geo",
+    ".io.base": "BandInfo BandRef OutputSpec RasterInfo",
+    ".io.gdal_geo": "GdalGeo",
+    ".io.scene": "Scene open_scene recognise_source",
+    ".modalities": "MODALITIES",
+    ".packs.convert": "convert_checkpoint",
+    ".presets": "PRESETS",
+    ".registry": "cards find_model=find",
+    ".runtime": "available_devices",
+    ".tasks.generate": "Forecast GenerateRequest GenerateResult forecast generate",
+}
+
+
+def _homes() -> dict[str, tuple[str, str]]:
+    """Public name to (module, name in it)."""
+    table = {}
+    for module, names in _HOMES.items():
+        for entry in names.split():
+            public, _, private = entry.partition("=")
+            table[public] = (module, private or public)
+    return table
+
+
+_HOME_OF = _homes()
+
+
+def __getattr__(name: str) -> Any:
+    """Import a public name when it is first used."""
+    if name not in _HOME_OF:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    module, private = _HOME_OF[name]
+    value = getattr(import_module(module, __name__), private)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})
