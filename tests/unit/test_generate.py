@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 import rasterio
+import terrane
 from rasters import BANDS, CORNER, UTM32, files_in, ramp_image, read, write_scene
 from terrane.inference.errors import (
     BandError,
@@ -103,6 +104,7 @@ def test_outputs_describe_themselves(tmp_path: Path, out: Path, toy: Pack) -> No
     assert tags["TERRANE_SOURCE"] == "s2.tif"
     assert tags["TERRANE_NOTICE"] == "toy model for tests"
     assert "EGM2008" in tags["TERRANE_NOTE"]
+    assert tags["TERRANE_VERSION"] == terrane.__version__
     assert "TERRANE_DEVICE" not in tags
     with rasterio.open(result.outputs["LULC"]) as lulc:
         assert (lulc.count, lulc.dtypes, lulc.nodata) == (1, ("uint8",), 0)
