@@ -101,6 +101,6 @@ def provenance(
 
 
 def _version() -> str:
-    """The root package's version, without importing upwards: the root offers the API, which stands above us."""
+    """The version, without importing upwards: the root package offers the API, which stands above us."""
     root = sys.modules[__name__.partition(".")[0]]
     return str(getattr(root, "__version__", ""))
