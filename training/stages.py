@@ -112,11 +112,11 @@ _TOKENIZERS = tuple(f"tok_{target}" for target in TARGETS)
 STAGES: Mapping[str, Stage] = {
     stage.name: stage
     for stage in (
-        Stage("tok_LULC", ("tok_LULC",), (), 450, 32, 1.5e-3, True, _lulc_tokenizer),
-        Stage("tok_NDVI", ("tok_NDVI",), (), 160, 32, 1.5e-3, True, _ndvi_tokenizer),
-        Stage("tok_DEM", ("tok_DEM",), (), 320, 32, 1.5e-3, True, _dem_tokenizer),
-        Stage("dense", ("mae", "dense"), (), 1100, 16, 1.2e-3, False, _dense),
-        Stage("tokens", ("mae",), ("tok_LULC",), 400, 16, 1.0e-3, False, _tokens),
-        Stage("joint", ("mae", *_TOKENIZERS), (), 900, 16, 1.0e-3, False, _joint),
+        Stage("tok_LULC", ("tok_LULC",), (), 400, 16, 1.5e-3, True, _lulc_tokenizer),
+        Stage("tok_NDVI", ("tok_NDVI",), (), 120, 16, 1.5e-3, True, _ndvi_tokenizer),
+        Stage("tok_DEM", ("tok_DEM",), (), 250, 16, 1.5e-3, True, _dem_tokenizer),
+        Stage("dense", ("mae", "dense"), (), 700, 16, 1.2e-3, False, _dense),
+        Stage("tokens", ("mae",), ("tok_LULC",), 250, 16, 1.0e-3, False, _tokens),
+        Stage("joint", ("mae", *_TOKENIZERS), (), 1200, 16, 1.0e-3, False, _joint),
     )
 }

@@ -27,6 +27,7 @@ from .reference import (
     generation,
     rerandomise,
     run,
+    small_vocabularies,
     synthetic_scene,
 )
 from .skeleton import depths, export, write
@@ -45,6 +46,8 @@ STEPS = 3
 """Of whole runs; four are walked (1000 // 3 leaves a rest)."""
 DDIM_STEPS = (1, 2, 3, 10, 50)
 TOP_P = ((0.8, 1.0), (0.8, 0.5), (0.95, 1.5), (0.0, 1.0))
+SHARPER = 8.0
+"""Random weights give flat logits; times this, top-p has something to cut."""
 BATCH = 2
 
 
@@ -55,23 +58,24 @@ def save_checkpoint(state: dict[str, Any], path: Path) -> None:
         torch.save({key: value.clone().contiguous() for key, value in state.items()}, file)
 
 
-def small_skeletons(small: Small, name: str, mae: Any, tokenizers: dict[str, Any], folder: Path) -> None:
-    """The same skeletons that ship for the official sizes, for one small model."""
+def mae_skeleton(small: Small, name: str, mae: Any, path: Path) -> None:
+    """The same kind of skeleton that ships for the official sizes."""
     images = {m: official.IMAGES[m] for m in small.images}
     targets = {m: official.TARGETS[m] for m in small.targets}
+    pack = {
+        "id": f"small-{name}",
+        "name": f"small {name}",
+        "family": "terramind",
+        "size": "small",
+        "version": "1.0.0",
+        "gsd": official.GSD,
+        "license": {"spdx": "GPL-2.0-or-later"},
+        "notice": "random weights, for tests",
+    }
     bind = {
         "kind": "mae",
-        "tokenizers": f"small-{name}",
-        "pack": {
-            "id": f"small-{name}",
-            "name": f"small {name}",
-            "family": "terramind",
-            "size": "small",
-            "version": "1.0.0",
-            "gsd": official.GSD,
-            "license": {"spdx": "GPL-2.0-or-later"},
-            "notice": "random weights, for tests",
-        },
+        "tokenizers": "small",
+        "pack": pack,
         "tile": small.tile,
         "patch": official.PATCH,
         "dim": small.dim,
@@ -79,32 +83,31 @@ def small_skeletons(small: Small, name: str, mae: Any, tokenizers: dict[str, Any
         "blocks": depths(mae.state_dict()),
     }
     sources = mae_graphs(mae, images, targets, targets, tile=small.tile, patch=official.PATCH)
-    write(folder / f"{name}.zip", [export(s) for s in sources], bind)
-    for target, tokenizer in tokenizers.items():
-        spec = official.target_spec(target, tokenizer)
-        bind = {"kind": "tokenizer", "set": f"small-{name}", "modality": target, "target": spec}
-        write(
-            folder / f"{name}-{target}.zip",
-            [export(decoder_graph(tokenizer, target, tile=small.tile))],
-            bind,
-        )
+    write(path, [export(s) for s in sources], bind)
 
 
-def arrays(small: Small, state: dict[str, Any], tokenizers: dict[str, Any]) -> dict[str, Any]:
+def tokenizer_skeleton(target: str, tokenizer: Any, tile: int, path: Path) -> None:
+    """The skeleton of a small tokenizer's decoder."""
+    spec = official.target_spec(target, tokenizer)
+    bind = {"kind": "tokenizer", "set": "small", "modality": target, "target": spec}
+    write(path, [export(decoder_graph(tokenizer, target, tile=tile))], bind)
+
+
+def arrays(
+    small: Small, state: dict[str, Any], tokenizers: dict[str, Any], scenes: dict[str, Any]
+) -> dict[str, Any]:
     """Everything that terratorch computes for one small model."""
     found: dict[str, Any] = {}
-    for modality in small.images:
-        found[f"input.{modality}"] = synthetic_scene(modality, BATCH, small.tile, 7).astype(np.float32)
     for case, (inputs, targets) in CASES.items():
-        model = generation(small.arguments, state, tokenizers, inputs, targets, tile=small.tile)
-        images = {m: found[f"input.{m}"] for m in inputs}
+        with small_vocabularies(small):
+            model = generation(small.arguments, state, tokenizers, inputs, targets, tile=small.tile)
+        images = {m: scenes[m] for m in inputs}
         for name, values in run(model, images, STEPS, seed=11).items():
             found[f"{case}.{name}"] = values
-    ids = found["dem_lulc.DEM.ids"]
-    noise = found["dem_lulc.DEM.noise"]
+    ids, noise = found["dem_lulc.DEM.ids"], found["dem_lulc.DEM.noise"]
     for steps in DDIM_STEPS:
         found[f"ddim.{steps}"] = diffused(tokenizers["DEM"], ids, noise, steps)
-    logits = found["dem_lulc.DEM.logits"][0] * 8
+    logits = found["dem_lulc.DEM.logits"][0] * SHARPER
     for index, (p, temperature) in enumerate(TOP_P):
         found[f"top_p.{index}"] = filtered(logits, p, temperature)
     return found
@@ -112,27 +115,29 @@ def arrays(small: Small, state: dict[str, Any], tokenizers: dict[str, Any]) -> d
 
 def main(folder: Path = FOLDER) -> int:
     """Write the reference anew."""
-    about: dict[str, Any] = {"top_p": TOP_P, "ddim": DDIM_STEPS, "steps": STEPS, "rerandomised": {}}
+    about: dict[str, Any] = {"top_p": TOP_P, "ddim": DDIM_STEPS, "steps": STEPS, "sharper": SHARPER}
     about["cases"] = {name: {"inputs": i, "targets": t} for name, (i, t) in CASES.items()}
-    for number, (name, (small, dtype)) in enumerate(MODELS.items()):
-        from .reference import small_vocabularies
-
+    changed = about["rerandomised"] = {}
+    small = MODELS["gelu"][0]
+    scenes = {m: synthetic_scene(m, BATCH, small.tile, 7) for m in small.images}
+    torch.manual_seed(100)
+    tokenizers = {target: build_tokenizer(small, target) for target in small.targets}
+    for number, (target, tokenizer) in enumerate(tokenizers.items()):
+        changed[target] = rerandomise(tokenizer, number)
+        saved = checkpoint(tokenizer, torch.float16)
+        save_checkpoint(saved, folder / f"TerraMind_Tokenizer_{target}.pt")
+        tokenizer_skeleton(target, tokenizer, small.tile, folder / "skeletons" / f"small-{target}.zip")
+    for number, (name, (model, dtype)) in enumerate(MODELS.items()):
         torch.manual_seed(number)
-        mae = build_mae(small)
-        tokenizers = {target: build_tokenizer(small, target) for target in small.targets}
-        about["rerandomised"][name] = {"mae": rerandomise(mae, number)}
-        for target, tokenizer in tokenizers.items():
-            about["rerandomised"][name][target] = rerandomise(tokenizer, number)
+        mae = build_mae(model)
+        changed[name] = rerandomise(mae, number)
         state = checkpoint(mae, dtype)
-        save_checkpoint(state, folder / name / f"TerraMind_v1_{name}.pt")
-        for target, tokenizer in tokenizers.items():
-            saved = checkpoint(tokenizer, torch.float16)
-            save_checkpoint(saved, folder / name / f"TerraMind_Tokenizer_{target}.pt")
+        save_checkpoint(state, folder / f"TerraMind_v1_{name}.pt")
         full = {key: value.float() for key, value in state.items()}
-        with small_vocabularies(small):
-            found = arrays(small, full, tokenizers)
-        np.savez_compressed(folder / name / "arrays.npz", **found)
-        small_skeletons(small, name, mae, tokenizers, folder / "skeletons")
+        found = arrays(model, full, tokenizers, scenes)
+        np.savez_compressed(folder / f"{name}.npz", **found)
+        mae_skeleton(model, name, mae, folder / "skeletons" / f"{name}.zip")
+    np.savez_compressed(folder / "scenes.npz", **scenes)
     text = json.dumps(about, indent=1, sort_keys=True)
     (folder / "about.json").write_text(text + "\n", encoding="utf-8")
     return 0
