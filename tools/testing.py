@@ -35,7 +35,7 @@ def test(parts: Sequence[str], parity: bool, pytest_options: Sequence[str]) -> i
     if "checks" in chosen and not _checks(python, steps):
         say(steps.table())
         raise BuildError("The checks failed (above); the tests were not run.")
-    return _sessions(python, [part for part in chosen if part != "checks"], steps, pytest_options)
+    return _sessions(python, [part for part in chosen if _folders(part)], steps, pytest_options)
 
 
 def _prepare(steps: Steps) -> tuple[Path, bool]:
@@ -102,6 +102,11 @@ def _sessions(python: Path, parts: Sequence[str], steps: Steps, options: Sequenc
 
 _NO_TESTS = 5
 _FOLDERS = {"unit": ("tests/unit", "tests/parity"), "qgis": ("tests/qgis",), "gui": ("tests/gui",)}
+
+
+def _folders(part: str) -> list[str]:
+    """The folders of a part that hold tests; the part "checks" has none."""
+    return [folder for folder in _FOLDERS.get(part, ()) if list((ROOT / folder).glob("test_*.py"))]
 
 
 def _session_command(python: Path, part: str, to: Optional[Path], sources: Sequence[Path]) -> list[str]:
