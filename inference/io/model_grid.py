@@ -84,7 +84,8 @@ def _close(a: float, b: float) -> bool:
 def _missed(grid: Grid, geo: Geo) -> ExtentError:
     box = " ".join(f"{v:.10g}" for v in grid.bounds)
     return ExtentError(
-        f"The extent lies outside the layer, which covers {box} (xmin ymin xmax ymax, {geo.crs_name(grid.crs)})."
+        f"The extent lies outside the layer, which covers {box} "
+        f"(xmin ymin xmax ymax, {geo.crs_name(grid.crs)})."
     )
 
 

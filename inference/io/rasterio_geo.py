@@ -175,7 +175,14 @@ class RasterioGeo(BaseGeo):
 
     def same_crs(self, a: str, b: str) -> bool:
         """Whether two CRSs mean the same."""
-        return a == b or bool(self._crs(a) == self._crs(b))
+        if a == b:
+            return True
+        first, second = self._crs(a), self._crs(b)
+        if first == second:
+            return True
+        # rasterio minds the order of axes, which this package never uses: OGC:CRS84 is EPSG:4326 here.
+        both = first.is_geographic and second.is_geographic
+        return both and "datum" in first.to_dict() and first.to_dict() == second.to_dict()
 
     def crs_name(self, crs: str) -> str:
         """A short name for people: "EPSG:32632" where there is one, else the CRS's name."""

@@ -1,0 +1,556 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""One contract for both Geo implementations; what they read, warp and write must be the same to the byte."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+
+import numpy as np
+import pytest
+from geos import NAMES, make_geo
+
+from terrane.inference.errors import ExtentError, InputError, SourceError
+from terrane.inference.grid import Affine, Grid
+from terrane.inference.io.base import BandRef, OutputSpec
+from terrane.inference.modalities import LAND_COVER
+from terrane.inference.types import BBox, Size, Window
+
+CLASSES = OutputSpec(
+    "uint8",
+    0.0,
+    ["LULC"],
+    ["class"],
+    {c.value: c.color for c in LAND_COVER},
+    [c.name for c in LAND_COVER],
+    {"TERRANE_MODEL": 'stärter <1> & "2"', "TERRANE_SEED": "0"},
+)
+ELEVATION = OutputSpec("float32", -9999.0, ["DEM"], ["m"], tags={"TERRANE_MODEL": "starter"})
+
+
+@pytest.fixture(params=NAMES)
+def geo(request):
+    return make_geo(request.param)
+
+
+@pytest.fixture
+def both():
+    return [make_geo(name) for name in NAMES]
+
+
+def utm(geo, width=90, height=70, gsd=10.0, c=500000.123456789, f=5100000.5):
+    return Grid(geo.parse_crs("EPSG:32632"), Affine(gsd, 0.0, c, 0.0, -gsd, f), Size(width, height))
+
+
+def noise(shape, seed=0):
+    return np.random.default_rng(seed).normal(500, 200, shape).astype(np.float32)
+
+
+def save(geo, path, grid, values, spec=ELEVATION, **options):
+    writer = geo.writer(str(path), grid, spec, **options)
+    writer.write(Window(0, 0, *grid.size), values)
+    writer.commit()
+    return str(path)
+
+
+def plain_tif(path, values, grid, nodata=None, **extra):
+    """A GeoTIFF that is not ours, by the library that this test process has."""
+    rasterio = pytest.importorskip("rasterio")
+    bands, height, width = values.shape
+    with rasterio.open(
+        path,
+        "w",
+        driver="GTiff",
+        width=width,
+        height=height,
+        count=bands,
+        dtype=values.dtype,
+        crs=grid.crs,
+        transform=rasterio.Affine(*grid.transform),
+        nodata=nodata,
+        **extra,
+    ) as out:
+        out.write(values)
+    return str(path)
+
+
+# Reading ----------------------------------------------------------------------------------------------
+
+
+def test_own_grid_gives_the_pixels_themselves(geo, tmp_path):
+    grid = utm(geo)
+    values = noise((2, 70, 90))
+    path = plain_tif(tmp_path / "a.tif", values, grid)
+    reader = geo.reader([BandRef(path, 2), BandRef(path, 1)], grid)
+    got, valid = reader.read(Window(13, 7, 50, 40))
+    assert got.dtype == np.float32
+    assert valid.dtype == np.bool_
+    assert valid.all()
+    np.testing.assert_array_equal(got, values[::-1, 7:47, 13:63])
+    reader.close()
+
+
+def test_aligned_crop_reads_without_resampling(geo, tmp_path):
+    grid = utm(geo)
+    values = noise((1, 70, 90))
+    path = plain_tif(tmp_path / "a.tif", values, grid)
+    crop = grid.crop(Window(-5, 60, 40, 30))
+    got, valid = geo.reader([BandRef(path)], crop).read(crop.window)
+    assert valid[0, :10, 5:].all()
+    assert not valid[0, 10:].any()
+    assert not valid[0, :, :5].any()
+    assert np.isnan(got[~valid]).all()
+    np.testing.assert_array_equal(got[0, :10, 5:], values[0, 60:, :35])
+
+
+def test_window_beyond_the_raster_is_invalid(geo, tmp_path):
+    grid = utm(geo)
+    path = plain_tif(tmp_path / "a.tif", noise((1, 70, 90)), grid)
+    got, valid = geo.reader([BandRef(path)], grid).read(Window(200, 200, 8, 9))
+    assert got.shape == (1, 9, 8)
+    assert not valid.any()
+    assert np.isnan(got).all()
+
+
+@pytest.mark.parametrize("dtype", ["uint8", "int16", "uint16", "float32", "float64"])
+def test_nodata_is_invalid(geo, tmp_path, dtype):
+    grid = utm(geo)
+    values = np.arange(70 * 90).reshape(1, 70, 90).astype(dtype)
+    path = plain_tif(tmp_path / "a.tif", values, grid, nodata=7)
+    got, valid = geo.reader([BandRef(path)], grid).read(grid.window)
+    np.testing.assert_array_equal(valid, values != 7)
+    np.testing.assert_array_equal(got[valid], values[valid].astype(np.float32))
+
+
+def test_nan_is_invalid_with_and_without_nodata(geo, tmp_path):
+    grid = utm(geo)
+    values = noise((1, 70, 90))
+    values[0, 3:9, 4:8] = np.nan
+    values[0, 20, 20] = -9999
+    for nodata, holes in ((None, 24), (math.nan, 24), (-9999.0, 25)):
+        path = plain_tif(tmp_path / f"{nodata}.tif", values, grid, nodata=nodata)
+        _, valid = geo.reader([BandRef(path)], grid).read(grid.window)
+        assert (~valid).sum() == holes
+
+
+def test_extra_nodata_applies_per_band(geo, tmp_path):
+    grid = utm(geo)
+    values = np.full((2, 70, 90), 5, dtype="uint16")
+    values[0, 2, 2] = 0
+    path = plain_tif(tmp_path / "a.tif", values, grid)
+    _, valid = geo.reader([BandRef(path, 1), BandRef(path, 2)], grid, nodata=0.0).read(grid.window)
+    assert not valid[0, 2, 2]
+    assert valid[1].all()
+    assert (~valid).sum() == 1
+
+
+def test_alpha_and_mask_bands_are_honoured(geo, tmp_path):
+    rasterio = pytest.importorskip("rasterio")
+    grid = utm(geo)
+    values = np.full((4, 70, 90), 9, dtype="uint8")
+    values[3] = 255
+    values[3, 10:20, 10:20] = 0
+    path = plain_tif(tmp_path / "alpha.tif", values, grid, photometric="RGB", alpha="YES")
+    _, valid = geo.reader([BandRef(path, 1)], grid).read(grid.window)
+    assert (~valid).sum() == 100
+    path = plain_tif(tmp_path / "mask.tif", values[:1], grid)
+    mask = np.full((70, 90), 255, dtype="uint8")
+    mask[:5] = 0
+    with rasterio.open(path, "r+") as file:
+        file.write_mask(mask)
+    _, valid = geo.reader([BandRef(path, 1)], grid).read(grid.window)
+    np.testing.assert_array_equal(valid[0], mask > 0)
+
+
+def test_finer_grid_is_interpolated_linearly(geo, tmp_path):
+    coarse = utm(geo, 40, 30, 20.0)
+    ramp = (np.arange(40, dtype=np.float32) * 100)[None, None].repeat(30, axis=1)
+    path = plain_tif(tmp_path / "a.tif", ramp, coarse)
+    fine = utm(geo, 80, 60, 10.0)
+    got, valid = geo.reader([BandRef(path)], fine).read(Window(2, 0, 70, 60))
+    assert valid.all()
+    expected = (np.arange(2, 72) + 0.5) / 2 * 100 - 50
+    np.testing.assert_allclose(got[0], expected[None].repeat(60, axis=0), atol=1e-3)
+
+
+def test_holes_keep_their_place_when_warped(geo, tmp_path):
+    coarse = utm(geo, 40, 30, 20.0)
+    values = np.full((1, 30, 40), 300, dtype="uint16")
+    values[0, 10:15, 10:20] = 0
+    path = plain_tif(tmp_path / "a.tif", values, coarse, nodata=0)
+    fine = utm(geo, 80, 60, 10.0)
+    got, valid = geo.reader([BandRef(path)], fine).read(fine.window)
+    expected = (values[0] != 0).repeat(2, axis=0).repeat(2, axis=1)
+    np.testing.assert_array_equal(valid[0], expected)
+    assert (got[valid] == 300).all(), "holes must not darken their surroundings"
+
+
+def test_strips_and_the_whole_agree(geo, tmp_path):
+    grid = utm(geo, 300, 260)
+    path = plain_tif(tmp_path / "a.tif", noise((1, 260, 300)), grid)
+    target = Grid(geo.parse_crs("EPSG:4326"), Affine(0.00012, 0, 9.0, 0, -0.00009, 46.052), Size(280, 240))
+    whole, mask = geo.reader([BandRef(path)], target).read(target.window)
+    assert mask.mean() > 0.7
+    reader = geo.reader([BandRef(path)], target)
+    for row in range(0, 240, 37):
+        window = Window(0, row, 280, min(37, 240 - row))
+        part, _ = reader.read(window)
+        np.testing.assert_array_equal(part, whole[:, row : row + window.height])
+
+
+def test_shrinking_averages(geo, tmp_path):
+    grid = utm(geo, 200, 200, 2.0)
+    board = (np.indices((200, 200)).sum(axis=0) % 2 * 100).astype(np.float32)[None]
+    path = plain_tif(tmp_path / "a.tif", board, grid)
+    coarse = utm(geo, 40, 40, 10.0)
+    for method in ("bilinear", "average"):
+        got, valid = geo.reader([BandRef(path)], coarse, resampling=method).read(Window(2, 2, 36, 36))
+        assert valid.all()
+        assert np.abs(got - 50).max() < 5, method
+
+
+@pytest.mark.parametrize("sign", [(1, 1), (-1, -1), (1, -1)])
+def test_flipped_rasters_are_put_upright(geo, tmp_path, sign):
+    right, down = sign
+    upright = utm(geo, 60, 50)
+    values = noise((1, 50, 60))
+    t = upright.transform
+    turned = Affine(
+        t.a * right,
+        0.0,
+        t.c if right > 0 else t.c + t.a * 60,
+        0.0,
+        t.e * down if down < 0 else t.e,
+        t.f if down > 0 else t.f + t.e * 50,
+    )
+    stored = values[:, ::down, ::right]
+    path = plain_tif(
+        tmp_path / "a.tif", np.ascontiguousarray(stored), Grid(upright.crs, turned, upright.size)
+    )
+    got, valid = geo.reader([BandRef(path)], upright).read(upright.window)
+    assert valid.all()
+    np.testing.assert_allclose(got, values, atol=1e-3)
+
+
+def test_rotated_raster_lands_where_its_transform_says(geo, tmp_path):
+    angle = math.radians(30)
+    cos, sin = 10 * math.cos(angle), 10 * math.sin(angle)
+    crs = geo.parse_crs("EPSG:32632")
+    turned = Grid(crs, Affine(cos, sin, 500000.0, sin, -cos, 5100000.0), Size(120, 120))
+    x, y = np.meshgrid(np.arange(120) + 0.5, np.arange(120) + 0.5)
+    east = cos * x + sin * y
+    path = plain_tif(tmp_path / "a.tif", east[None].astype(np.float32), turned)
+    upright = Grid(crs, Affine(10.0, 0, 500600.0, 0, -10.0, 5100200.0), Size(30, 30))
+    got, valid = geo.reader([BandRef(path)], upright).read(upright.window)
+    assert valid.all()
+    np.testing.assert_allclose(got[0], (600 + (np.arange(30) + 0.5) * 10)[None].repeat(30, axis=0), atol=0.01)
+
+
+def test_other_crs_agrees_with_a_surface_that_is_known(geo, tmp_path):
+    lonlat = Grid(geo.parse_crs("EPSG:4326"), Affine(0.0002, 0, 9.0, 0, -0.0002, 46.1), Size(300, 250))
+    lon = 9.0 + (np.arange(300) + 0.5) * 0.0002
+    path = plain_tif(tmp_path / "a.tif", lon[None, None].repeat(250, axis=1).astype(np.float64), lonlat)
+    grid = utm(geo, 300, 300, 10.0, 501000.0, 5104000.0)
+    got, valid = geo.reader([BandRef(path)], grid).read(grid.window)
+    assert valid.all()
+    xs = [grid.transform.apply(c + 0.5, 150.5)[0] for c in range(300)]
+    expected, _ = geo.transform(grid.crs, lonlat.crs, xs, [grid.transform.apply(0, 150.5)[1]] * 300)
+    np.testing.assert_allclose(got[0, 150], expected, atol=2e-6)
+
+
+def test_source_beyond_the_antimeridian(geo, tmp_path):
+    lonlat = Grid(geo.parse_crs("EPSG:4326"), Affine(0.001, 0, 179.9, 0, -0.001, -16.0), Size(200, 100))
+    path = plain_tif(tmp_path / "a.tif", np.full((1, 100, 200), 4, dtype="uint8"), lonlat)
+    for zone in ("EPSG:32760", "EPSG:32701"):
+        crs = geo.parse_crs(zone)
+        x = 179.95 if zone == "EPSG:32760" else -179.95
+        (px,), (py,) = geo.transform(lonlat.crs, crs, [x], [-16.05])
+        grid = Grid(crs, Affine(100.0, 0, px, 0, -100.0, py), Size(20, 20))
+        _, valid = geo.reader([BandRef(path)], grid).read(grid.window)
+        assert valid.all(), zone
+
+
+def test_identical_reads(both, tmp_path):
+    grid = utm(both[0], 200, 180)
+    values = noise((2, 180, 200))
+    values[0, 50:60, 70:100] = np.nan
+    path = plain_tif(tmp_path / "a.tif", values, grid)
+    targets = [
+        ("EPSG:4326", Affine(0.0002, 0, 9.001, 0, -0.00015, 46.05), Size(120, 110)),
+        ("EPSG:3857", Affine(21.0, 0, 1001900.0, 0, -17.0, 5788900.0), Size(140, 120)),
+        ("EPSG:32632", Affine(3.3, 0, 500011.0, 0, -4.1, 5099990.0), Size(300, 300)),
+        ("EPSG:32632", Affine(35.0, 0, 499911.0, 0, -35.0, 5100090.0), Size(60, 60)),
+    ]
+    for code, transform, size in targets:
+        for method in ("nearest", "bilinear", "cubic", "average", "mode"):
+            results = []
+            for geo in both:
+                target = Grid(geo.parse_crs(code), transform, size)
+                reader = geo.reader([BandRef(path, 1), BandRef(path, 2)], target, resampling=method)
+                results.append(reader.read(target.window))
+                reader.close()
+            assert results[0][1].any()
+            np.testing.assert_array_equal(results[0][1], results[1][1], err_msg=f"{code} {method}")
+            np.testing.assert_array_equal(results[0][0], results[1][0], err_msg=f"{code} {method}")
+
+
+# Headers ----------------------------------------------------------------------------------------------
+
+
+def test_describe_tells_what_the_file_says(geo, tmp_path):
+    rasterio = pytest.importorskip("rasterio")
+    grid = utm(geo)
+    path = plain_tif(tmp_path / "a.tif", np.ones((3, 70, 90), dtype="uint16"), grid, nodata=0)
+    with rasterio.open(path, "r+") as file:
+        file.set_band_description(1, "B02")
+        file.update_tags(2, wavelength="0.56", wavelength_units="Micrometers")
+        file.update_tags(PROJECT="x")
+        file.scales, file.offsets = (0.0001,) * 3, (-0.1,) * 3
+        file.set_band_unit(1, "reflectance")
+    info = geo.describe(path)
+    assert info.driver == "GTiff"
+    assert info.grid is not None
+    assert info.grid.transform == grid.transform
+    assert info.grid.size == (90, 70)
+    assert geo.crs_name(info.grid.crs) == "EPSG:32632"
+    first, second, _ = info.bands
+    assert (first.index, first.dtype, first.description, first.nodata) == (1, "uint16", "B02", 0)
+    assert (first.scale, first.offset, first.unit) == (0.0001, -0.1, "reflectance")
+    assert second.wavelength_nm == pytest.approx(560)
+    assert info.tags["PROJECT"] == "x"
+
+
+def test_bad_inputs_are_one_sentence(geo, tmp_path):
+    (tmp_path / "text.tif").write_text("not a raster")
+    grid = utm(geo)
+    good = plain_tif(tmp_path / "good.tif", noise((1, 70, 90)), grid)
+    data = Path(good).read_bytes()
+    (tmp_path / "cut.tif").write_bytes(data[: len(data) // 2])
+    with pytest.raises(SourceError, match="There is no file"):
+        geo.describe(str(tmp_path / "none.tif"))
+    with pytest.raises(SourceError, match="is a folder"):
+        geo.describe(str(tmp_path))
+    with pytest.raises(SourceError, match=r"text\.tif is not a raster"):
+        geo.describe(str(tmp_path / "text.tif"))
+    with pytest.raises(SourceError, match="has no band 2; it has 1"):
+        geo.reader([BandRef(good, 2)], grid)
+    with pytest.raises(SourceError, match=r"cut\.tif"):
+        geo.reader([BandRef(str(tmp_path / "cut.tif"))], grid).read(grid.window)
+
+
+def test_awkward_files(geo, shared_data):
+    folder = shared_data / "awkward"
+    problems = {
+        "RGB.byte.gcp.vrt": "control points",
+        "rotated.tif": "no CRS",
+        "float32.tif": "no CRS",
+        "float_nan.tif": "no CRS",
+    }
+    for path in sorted(folder.iterdir()):
+        info = geo.describe(str(path))
+        if path.name in problems:
+            assert info.grid is None
+            assert problems[path.name] in info.problem
+            with pytest.raises(SourceError, match=problems[path.name]):
+                geo.reader([BandRef(str(path))], utm(geo))
+            continue
+        assert info.grid is not None, path.name
+        assert not info.problem
+        window = Window(0, 0, min(64, info.grid.width), min(64, info.grid.height))
+        geo.reader([BandRef(str(path))], info.grid).read(window)
+    info = geo.describe(str(folder / "RGBA.uint16.tif"))
+    assert [b.color for b in info.bands] == ["blue", "green", "red", "alpha"]
+
+
+def test_awkward_files_are_the_same_to_both(both, shared_data):
+    for path in sorted((shared_data / "awkward").iterdir()):
+        infos = [geo.describe(str(path)) for geo in both]
+        assert infos[0].tags == infos[1].tags
+        assert [(b.index, b.dtype, b.description, b.color) for b in infos[0].bands] == [
+            (b.index, b.dtype, b.description, b.color) for b in infos[1].bands
+        ]
+        if infos[0].grid is None:
+            assert infos[1].grid is None
+            continue
+        assert infos[0].grid.transform == infos[1].grid.transform
+        assert both[0].same_crs(infos[0].grid.crs, infos[1].grid.crs)
+        window = Window(0, 0, min(100, infos[0].grid.width), min(100, infos[0].grid.height))
+        reads = [
+            geo.reader([BandRef(str(path), b.index) for b in info.bands], info.grid).read(window)
+            for geo, info in zip(both, infos)
+        ]
+        jpeg = 2 if path.name == "goes.tif" else 0  # decoders of libjpeg's versions differ in rounding
+        np.testing.assert_allclose(reads[0][0], reads[1][0], rtol=0, atol=jpeg, err_msg=path.name)
+
+
+def test_all_nodata_has_no_valid_pixel(geo, shared_data):
+    path = str(shared_data / "awkward" / "all-nodata.tif")
+    info = geo.describe(path)
+    _, valid = geo.reader([BandRef(path, b.index) for b in info.bands], info.grid).read(info.grid.window)
+    assert not valid.any()
+
+
+# Writing ----------------------------------------------------------------------------------------------
+
+
+def test_output_says_all_that_it_should(geo, both, tmp_path):
+    grid = utm(geo, 700, 600)
+    values = np.random.default_rng(1).integers(0, 10, (1, 600, 700)).astype("uint8")
+    path = save(geo, tmp_path / "lulc.tif", grid, values, CLASSES)
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["lulc.tif", "lulc.tif.aux.xml"]
+    for reading in both:
+        info = reading.describe(path)
+        assert info.grid.transform == grid.transform
+        assert reading.same_crs(info.grid.crs, grid.crs)
+        band = info.bands[0]
+        assert (band.description, band.unit, band.nodata, band.dtype) == ("LULC", "class", 0.0, "uint8")
+        assert {k: info.tags[k] for k in CLASSES.tags} == CLASSES.tags
+        got, valid = reading.reader([BandRef(path)], grid).read(grid.window)
+        np.testing.assert_array_equal(valid, values != 0)
+        np.testing.assert_array_equal(got[valid], values[valid])
+    rasterio = pytest.importorskip("rasterio")
+    with rasterio.open(path) as file:
+        assert file.tags(ns="IMAGE_STRUCTURE")["LAYOUT"] == "COG"
+        assert file.overviews(1) == [2, 4]
+        colours = file.colormap(1)
+        assert {v: colours[v] for v in CLASSES.colors} == CLASSES.colors
+        assert file.profile["compress"] == "deflate"
+
+
+def test_class_names_reach_gdal(geo, tmp_path):
+    gdal = pytest.importorskip("osgeo.gdal")
+    grid = utm(geo)
+    path = save(geo, tmp_path / "lulc.tif", grid, np.ones((1, 70, 90), dtype="uint8"), CLASSES)
+    dataset = gdal.Open(path)
+    dataset.GetMetadata()  # GDAL 3.6 reads the sidecar file with the first question of this kind
+    band = dataset.GetRasterBand(1)
+    assert band.GetCategoryNames() == list(CLASSES.categories)
+    assert band.GetColorTable().GetColorEntry(1) == CLASSES.colors[1]
+
+
+@pytest.mark.parametrize("nodata", [-9999.0, 0.1, -3.4028234663852886e38, math.nan])
+def test_floats_survive_to_the_last_digit(geo, both, tmp_path, nodata):
+    grid = utm(geo, 300, 130, 10.0, 790236.040382003993727, 7198039.252334283664823)
+    values = noise((2, 130, 300), 3) * np.float32(1e-3)
+    spec = OutputSpec("float32", nodata, ["a", "b"], ["m", ""])
+    path = save(geo, tmp_path / "a.tif", grid, values, spec)
+    for reading in both:
+        info = reading.describe(path)
+        assert info.grid.transform == grid.transform
+        assert [b.description for b in info.bands] == ["a", "b"]
+        assert [b.unit for b in info.bands] == ["m", ""]
+        for band in info.bands:
+            assert band.nodata == pytest.approx(nodata, rel=1e-7, nan_ok=True)
+        got, valid = reading.reader([BandRef(path, 1), BandRef(path, 2)], grid).read(grid.window)
+        assert valid.all()
+        np.testing.assert_array_equal(got, values)
+
+
+def test_outputs_are_equal_to_the_byte(both, tmp_path):
+    values = noise((1, 600, 700), 5)
+    values[0, :100, :100] = -9999
+    classes = np.random.default_rng(2).integers(0, 10, (1, 600, 700)).astype("uint8")
+    contents = {"dem": set(), "lulc": set(), "side": set()}
+    for number, geo in enumerate([*both, both[0]]):
+        grid = utm(geo, 700, 600)
+        dem = save(geo, tmp_path / f"{number}.tif", grid, values)
+        writer = geo.writer(str(tmp_path / f"{number}c.tif"), grid, CLASSES)
+        for row in range(599, -1, -50):
+            top = max(0, row - 49)
+            writer.write(Window(0, top, 700, row - top + 1), classes[:, top : row + 1])
+        writer.commit()
+        contents["dem"].add(Path(dem).read_bytes())
+        contents["lulc"].add((tmp_path / f"{number}c.tif").read_bytes())
+        contents["side"].add((tmp_path / f"{number}c.tif.aux.xml").read_bytes())
+    assert {k: len(v) for k, v in contents.items()} == {"dem": 1, "lulc": 1, "side": 1}
+
+
+def test_warp_joins_parts_onto_another_grid(geo, tmp_path):
+    grid = utm(geo, 100, 80)
+    full = np.full((1, 80, 100), 5.0, dtype=np.float32)
+    left, right = grid.crop(Window(0, 0, 60, 80)), grid.crop(Window(50, 0, 50, 80))
+    a = save(geo, tmp_path / "a.tif", left, full[:, :, :60])
+    b = save(geo, tmp_path / "b.tif", right, full[:, :, :50] + 2)
+    geo.warp(str(tmp_path / "c.tif"), [a, b], grid, ELEVATION, resampling="bilinear")
+    got, valid = geo.reader([BandRef(str(tmp_path / "c.tif"))], grid).read(grid.window)
+    assert valid.all()
+    assert (got[0, :, :60] == 5).all()
+    assert (got[0, :, 60:] == 7).all()
+
+
+def test_warp_keeps_classes_and_nodata(geo, tmp_path):
+    grid = utm(geo, 100, 80)
+    values = np.full((1, 80, 100), 3, dtype="uint8")
+    values[0, :, 50:] = 9
+    path = save(geo, tmp_path / "a.tif", grid, values, CLASSES)
+    wide = Grid(grid.crs, grid.transform._replace(a=7.0, e=-7.0, c=grid.transform.c - 70), Size(200, 100))
+    geo.warp(str(tmp_path / "b.tif"), [path], wide, CLASSES, resampling="nearest")
+    rasterio = pytest.importorskip("rasterio")
+    with rasterio.open(tmp_path / "b.tif") as file:
+        got = file.read(1)
+    assert set(np.unique(got)) == {0, 3, 9}
+    assert (got[:, :10] == 0).all()
+
+
+# Polygons and CRSs ------------------------------------------------------------------------------------
+
+
+def test_rasterize_takes_pixels_by_their_centres(geo):
+    grid = utm(geo, 20, 20, 10.0, 0.0, 200.0)
+    square = [
+        [(20.0, 180.0), (80.0, 180.0), (80.0, 120.0), (20.0, 120.0)],
+        [(40, 160), (60, 160), (60, 140), (40, 140)],
+    ]
+    mask = geo.rasterize([square], grid, grid.window)
+    expected = np.zeros((20, 20), dtype=bool)
+    expected[2:8, 2:8] = True
+    expected[4:6, 4:6] = False
+    np.testing.assert_array_equal(mask, expected)
+    part = geo.rasterize([square], grid, Window(3, 1, 5, 6))
+    np.testing.assert_array_equal(part, expected[1:7, 3:8])
+
+
+def test_neighbours_share_no_pixel(geo):
+    grid = utm(geo, 50, 50, 1.0, 0.0, 50.0)
+    corners = [(3.3, 4.1), (40.7, 8.9), (44.2, 45.5), (5.5, 40.1)]
+    centre = (22.0, 25.0)
+    parts = [[[corners[i], corners[(i + 1) % 4], centre]] for i in range(4)]
+    masks = [geo.rasterize([p], grid, grid.window) for p in parts]
+    assert np.sum(masks, axis=0).max() == 1
+    np.testing.assert_array_equal(np.any(masks, axis=0), geo.rasterize([[corners]], grid, grid.window))
+
+
+def test_crs_helpers(geo):
+    utm32, lonlat, feet = (geo.parse_crs(t) for t in ("EPSG:32632", "EPSG:4326", "EPSG:2263"))
+    assert geo.same_crs(utm32, geo.parse_crs("+proj=utm +zone=32 +datum=WGS84 +units=m"))
+    assert not geo.same_crs(utm32, geo.parse_crs("EPSG:32633"))
+    assert geo.same_crs(lonlat, geo.parse_crs("OGC:CRS84"))
+    assert geo.crs_name(utm32) == "EPSG:32632"
+    assert geo.metres_per_unit(utm32) == 1.0
+    assert geo.metres_per_unit(lonlat) is None
+    assert geo.metres_per_unit(feet) == pytest.approx(0.3048006096)
+    with pytest.raises(InputError, match="not a coordinate system"):
+        geo.parse_crs("EPSG:99999999")
+    with pytest.raises(InputError, match="not a coordinate system"):
+        geo.parse_crs("nonsense")
+
+
+def test_coordinates_are_east_north_whatever_the_authority_says(geo):
+    utm32, lonlat = geo.parse_crs("EPSG:32632"), geo.parse_crs("EPSG:4326")
+    xs, ys = geo.transform(lonlat, utm32, [9.0, 10.0, 9.0], [48.0, 49.0, 91.0])
+    assert (xs[0], ys[0]) == (pytest.approx(500000, abs=1e-3), pytest.approx(5316300.224, abs=1e-2))
+    assert math.isfinite(xs[1])
+    assert math.isinf(xs[2])
+    back = geo.transform(utm32, lonlat, xs[:2], ys[:2])
+    assert back[0] == pytest.approx([9.0, 10.0], abs=1e-9)
+    assert geo.transform(lonlat, lonlat, [1.0], [2.0]) == ([1.0], [2.0])
+
+
+def test_bounds_are_densified(geo):
+    utm32, lonlat = geo.parse_crs("EPSG:32632"), geo.parse_crs("EPSG:4326")
+    box = geo.transform_bounds(BBox(6.0, 47.0, 12.0, 48.0), lonlat, utm32)
+    corners = geo.transform(lonlat, utm32, [6.0, 12.0, 6.0, 12.0], [47.0, 47.0, 48.0, 48.0])
+    assert box.ymin < min(corners[1]) - 1000, "the southern edge bulges at the central meridian"
+    geos = geo.parse_crs("+proj=geos +lon_0=-75 +h=35786023 +sweep=x")
+    with pytest.raises(ExtentError):
+        geo.transform_bounds(BBox(100.0, 10.0, 110.0, 20.0), lonlat, geos)
