@@ -103,7 +103,7 @@ class RelayReader:
             entry.pop("node", None)  # xdist's worker, which is no more
             if isinstance(
                 entry.get("longrepr"), list
-            ):  # where and why a test was skipped; JSON has no tuples
+            ):  # of a skip; JSON has no tuples
                 entry["longrepr"] = tuple(entry["longrepr"])
             if "$report_type" in entry:
                 yield self.config.hook.pytest_report_from_serializable(config=self.config, data=entry)
