@@ -101,7 +101,9 @@ def _picture_and_project(python: Path, outputs: dict[str, Path], steps: Steps) -
     shutil.copy2(SCENE, scene)  # beside the project, so that the folder can be moved or sent as a whole
     with steps.step("project and picture, drawn by QGIS"):
         script = ROOT / "tools" / "demo_project.py"
-        run(python, script, scene, *outputs.values(), project, picture, env=qgis_environment(), quiet=True)
+        plugins = PROFILE / "profiles" / "default" / "python" / "plugins"
+        drawing = {**qgis_environment(), "PYTHONPATH": str(plugins)}
+        run(python, script, scene, *outputs.values(), project, picture, env=drawing, quiet=True)
     return [scene, project, picture]
 
 

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Makes the demo's ``demo.qgz`` and ``preview.png``. Runs in QGIS's Python, offscreen::
+"""Makes the demo's ``demo.qgz`` and ``preview.png``. Runs in QGIS's Python, offscreen, with the plugin's
+folder on PYTHONPATH::
 
     python tools/demo_project.py SCENE DEM LULC PROJECT PREVIEW
 
@@ -10,7 +11,6 @@ from __future__ import annotations
 
 import os
 import sys
-from pathlib import Path
 from typing import Any
 
 os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
@@ -23,15 +23,14 @@ from qgis.core import (
     QgsMapSettings,
     QgsMultiBandColorRenderer,
     QgsProject,
-    QgsRasterBandStats,
     QgsRasterLayer,
     QgsRasterMinMaxOrigin,
     QgsReferencedRectangle,
 )
 from qgis.PyQt.QtCore import QRectF, QSize, Qt
 from qgis.PyQt.QtGui import QColor, QFont, QImage, QLinearGradient, QPainter, QPen
+from terrane.plugin import styles
 
-STYLES = Path(__file__).resolve().parents[1] / "resources" / "styles"
 PANEL, GAP, TOP, BOTTOM = 560, 24, 64, 112
 INK, SOFT, PAPER = QColor("#22272b"), QColor("#68727a"), QColor("#ffffff")
 TRUE_COLOUR = ("B04", "B03", "B02")
@@ -66,11 +65,9 @@ def make_layers(scene: str, dem: str, lulc: str) -> dict[str, Any]:
     broken = [role for role, layer in layers.items() if not layer.isValid()]
     if broken:
         raise SystemExit(f"QGIS cannot open: {', '.join(broken)}")
-    for role, style in (("dem", "DEM"), ("shade", "hillshade"), ("lulc", "LULC")):
-        message, done = layers[role].loadNamedStyle(str(STYLES / f"{style}.qml"))
-        if not done:
-            raise SystemExit(message)
-    stretch_elevation(layers["dem"])
+    styles.apply(layers["dem"], "DEM")
+    styles.apply(layers["lulc"], "LULC")
+    styles.apply_hillshade(layers["shade"])
     show_true_colour(layers["scene"])
     return layers
 
@@ -83,28 +80,6 @@ def show_true_colour(layer: Any) -> None:
     layer.setRenderer(renderer)
     algorithm = QgsContrastEnhancement.ContrastEnhancementAlgorithm.StretchToMinimumMaximum
     layer.setContrastEnhancement(algorithm, QgsRasterMinMaxOrigin.Limits.CumulativeCut)
-
-
-def elevation_range(layer: Any) -> tuple[float, float]:
-    """Lowest and highest elevation, in metres."""
-    wanted = QgsRasterBandStats.Stats.Min | QgsRasterBandStats.Stats.Max
-    statistics = layer.dataProvider().bandStatistics(1, wanted)
-    return statistics.minimumValue, statistics.maximumValue
-
-
-def stretch_elevation(layer: Any) -> None:
-    """Spread the style's ramp over the elevations that occur."""
-    low, high = elevation_range(layer)
-    shader = layer.renderer().shader().rasterShaderFunction()
-    items = shader.colorRampItemList()
-    for i, item in enumerate(items):
-        item.value = low + (high - low) * i / (len(items) - 1)
-        item.label = f"{item.value:.0f} m"
-    shader.setColorRampItemList(items)
-    shader.setMinimumValue(low)
-    shader.setMaximumValue(high)
-    layer.renderer().setClassificationMin(low)
-    layer.renderer().setClassificationMax(high)
 
 
 def write_project(layers: dict[str, Any], path: str) -> None:

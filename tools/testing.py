@@ -69,8 +69,7 @@ def _checks(python: Path, steps: Steps) -> bool:
     commands = {
         "lint": ("ruff", "check", "--quiet", "--output-format=concise", "."),
         "format": ("ruff", "format", "--check", "--output-format=concise", "."),
-        "types": ("mypy", "-p", "terrane.inference", "-p", "terrane.plugin"),
-        "types of build.py": ("mypy", "-m", "build", "-p", "tools"),
+        "types": ("mypy", "-p", "terrane.inference", "-p", "terrane.plugin", "-p", "tools", "-m", "build"),
         "import rules": ("importlinter.cli", "lint"),
     }
     codes = []
