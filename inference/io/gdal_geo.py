@@ -55,14 +55,21 @@ def quiet() -> Iterator[None]:
 
 def call(function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
     """Call into GDAL and raise GdalError where it reports a failure, with exceptions on or off."""
+    failure: Optional[str] = None
+    result = None
     with quiet():
         try:
             result = function(*args, **kwargs)
         except RuntimeError as error:
-            raise GdalError(str(error).strip()) from error
-        if gdal.GetLastErrorType() >= gdal.CE_Failure:
-            raise GdalError(gdal.GetLastErrorMsg().strip())
+            failure = str(error).strip()
+        if failure is None and gdal.GetLastErrorType() >= gdal.CE_Failure:
+            failure = gdal.GetLastErrorMsg().strip()
+    if failure is None:
         return result
+    # The traceback keeps this frame: without its arguments, or a failed dataset (and so its file on the
+    # full disk) would stay open as long as somebody looks at the error.
+    del function, args, kwargs, result
+    raise GdalError(failure)
 
 
 def _open(name: str, title: str) -> Any:
@@ -126,7 +133,11 @@ class GdalSink:
     def close(self) -> None:
         """Flush and close. Raises OSError."""
         dataset, self._dataset = self._dataset, None
-        call(dataset.FlushCache)
+        try:
+            call(dataset.FlushCache)
+        finally:
+            with quiet():
+                del dataset
 
 
 def _crs(text: str) -> Any:
@@ -191,8 +202,11 @@ class GdalGeo(BaseGeo):
         copy = call(driver.CreateCopy, path, dressed, 0, [f"{k}={v}" for k, v in options.items()])
         if copy is None:
             raise GdalError("GDAL could not write the Cloud-Optimized GeoTIFF")
-        call(copy.FlushCache)
-        del copy
+        try:
+            call(copy.FlushCache)
+        finally:
+            with quiet():
+                del copy, dressed
         if not os.path.exists(path):
             raise GdalError("GDAL wrote no file")
 

@@ -9,7 +9,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 from geos import NAMES, make_geo
-
 from terrane.inference.errors import ExtentError, InputError, SourceError
 from terrane.inference.grid import Affine, Grid
 from terrane.inference.io.base import BandRef, OutputSpec
