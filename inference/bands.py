@@ -52,11 +52,14 @@ def _words(text: str) -> str:
     return " " + " ".join(re.findall(r"[a-z0-9]+", text.lower())) + " "
 
 
+def _codes(text: str) -> set[str]:
+    return {"B" + m.group(1).upper().rjust(2, "0") for m in _CODE.finditer(text)}
+
+
 def band_code(text: str) -> Optional[str]:
     """The Sentinel-2 band that a text names by code ("B02", "b2", "Band 8A", "…_B8A_20m"), or None."""
-    codes = {m.group(1).upper().rjust(2, "0") for m in _CODE.finditer(text)}
-    names = {f"B{c}" for c in codes}
-    return names.pop() if len(names) == 1 else None
+    codes = _codes(text)
+    return codes.pop() if len(codes) == 1 else None
 
 
 def named_band(modality: Modality, text: str) -> Optional[str]:
@@ -65,7 +68,10 @@ def named_band(modality: Modality, text: str) -> Optional[str]:
         return None
     names = set(modality.band_names)
     words = _words(text)
-    code = band_code(text)
+    codes = _codes(text)
+    code = codes.pop() if len(codes) == 1 else None
+    if codes:
+        return None
     if code in names:
         return code
     for band in modality.bands:
@@ -82,10 +88,15 @@ def named_band(modality: Modality, text: str) -> Optional[str]:
     return found.pop() if len(found) == 1 else None
 
 
+def is_numbering(text: str) -> bool:
+    """Whether a description says no more than "Band 1"."""
+    return re.fullmatch(r"\s*(?:band|layer|channel)?[ _.#-]*\d+\s*", text, re.IGNORECASE) is not None
+
+
 def _generic(infos: Sequence[BandLike]) -> bool:
     """Whether descriptions only number the bands, as QGIS's and GDAL's "Band 1", "Band 2", … do."""
     if len(infos) < 2:
-        return False
+        return all(is_numbering(i.description) for i in infos)
     numbers = [_GENERIC.match(i.description) for i in infos]
     return all(n is not None and int(n.group(1)) == i.index for n, i in zip(numbers, infos))
 

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Callable, Optional, Union
 
-from ..bands import band_code, recognise
+from ..bands import band_code, is_numbering, recognise
 from ..errors import SourceError
 from ..grid import Grid
 from .base import BandInfo, BandRef, Geo, RasterInfo
@@ -123,7 +123,8 @@ def _from_refs(refs: Sequence[BandRef], geo: Geo) -> Source:
             raise SourceError(f"{short_name(ref.path)} has no band {ref.index}; it has {len(bands)}.")
         info = bands[ref.index - 1]
         stem = os.path.splitext(short_name(ref.path))[0]
-        if len(bands) == 1 and len(infos) > 1 and (band_code(stem) or not info.description):
+        nameless = not info.description or is_numbering(info.description)
+        if len(bands) == 1 and len(infos) > 1 and (band_code(stem) or nameless):
             info = replace(info, description=stem)
         candidates.append(Candidate(info, ref, grids[ref.path]))
     paths = list(infos)
