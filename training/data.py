@@ -57,7 +57,9 @@ class Chips:
     def quarters(self, chip: int) -> Batch:
         """Return the four corner tiles of a chip, in row-major order."""
         far = self.images.shape[-1] - TILE
-        return self._gather([(chip, row, column) for row in (0, far) for column in (0, far)], np.zeros(4, int))
+        return self._gather(
+            [(chip, row, column) for row in (0, far) for column in (0, far)], np.zeros(4, int)
+        )
 
     def _gather(self, picks: list[tuple[int, int, int]], turns: NDArray[Any]) -> Batch:
         import torch

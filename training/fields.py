@@ -12,7 +12,7 @@ Field = NDArray[np.float32]
 
 
 def _padded(length: int) -> int:
-    """Return a quick FFT length (factors 2, 3, 5) with a quarter of slack, so that edges do not wrap round."""
+    """Return a quick FFT length (factors 2, 3, 5), a quarter longer so that edges do not wrap round."""
     need = length + max(16, length // 4)
     powers = [2**a * 3**b * 5**c for a in range(1, 15) for b in range(4) for c in range(3)]
     return min(power for power in powers if power >= need)
@@ -38,7 +38,7 @@ class Noise:
     def smooth(self, shortest: float, longest: float, slope: float = 1.5) -> Field:
         """Return noise of mean 0 and std 1, (h, w) float32.
 
-        Wavelengths lie between ``shortest`` and ``longest`` pixels; amplitude falls as frequency^-slope, so that
+        Wavelengths lie between ``shortest`` and ``longest`` pixels; amplitude falls as frequency^-slope:
         1 is rough, 2 is rolling.
         """
         f = self._frequency
@@ -66,7 +66,7 @@ class Noise:
 
 
 def threshold_for(field: Field, fraction: float, where: NDArray[np.bool_] | None = None) -> float:
-    """Return the level above which ``fraction`` of the (masked) field lies; inf for nothing to choose from."""
+    """Return the level above which ``fraction`` of the (masked) field lies; inf where there is none."""
     values = field[where] if where is not None else field.ravel()
     if values.size == 0 or fraction <= 0.0:
         return math.inf
@@ -74,7 +74,7 @@ def threshold_for(field: Field, fraction: float, where: NDArray[np.bool_] | None
 
 
 def parcels(rng: np.random.Generator, shape: tuple[int, int], long: float, short: float) -> NDArray[np.int64]:
-    """Return parcel numbers, (h, w) int64 from 0: bent strips cut into fields of about long x short pixels."""
+    """Return parcel numbers, (h, w) int64 from 0: bent strips cut into fields of long x short pixels."""
     angle = rng.uniform(0, np.pi)
     y, x = np.mgrid[0 : shape[0], 0 : shape[1]].astype(np.float32)
     bend = rng.uniform(0, 0.04) * min(long, 30.0)

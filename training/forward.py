@@ -6,7 +6,8 @@ The pass is what the exported graphs compute: embed, encode, predict all tokens 
 
 from __future__ import annotations
 
-from typing import Any, Mapping
+from collections.abc import Mapping
+from typing import Any
 
 from .starter_model import GRID, INPUTS, PATCH, TARGETS
 
@@ -82,13 +83,15 @@ def diffusion_loss(tokenizer: Any, codes: Any, truth: Any, last_share: float) ->
 
 def pixel_losses(tokenizers: Mapping[str, Any], codes: Mapping[str, Any], batch: Any) -> dict[str, Any]:
     """Return the loss of decoding each target's codes against the truth."""
-    import torch.nn.functional as F
+    from torch.nn import functional
 
     losses = {}
     if "LULC" in codes:
-        losses["LULC"] = F.cross_entropy(tokenizers["LULC"].decode_quant(codes["LULC"]), batch.lulc)
+        losses["LULC"] = functional.cross_entropy(tokenizers["LULC"].decode_quant(codes["LULC"]), batch.lulc)
     if "NDVI" in codes:
-        losses["NDVI"] = 2.0 * F.smooth_l1_loss(tokenizers["NDVI"].decode_quant(codes["NDVI"]), batch.ndvi)
+        losses["NDVI"] = 2.0 * functional.smooth_l1_loss(
+            tokenizers["NDVI"].decode_quant(codes["NDVI"]), batch.ndvi
+        )
     if "DEM" in codes:
         losses["DEM"] = diffusion_loss(tokenizers["DEM"], codes["DEM"], batch.dem, last_share=0.6)
     return losses

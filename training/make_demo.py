@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """The demo scene: ``python -m training.make_demo`` writes ``resources/demo/s2_demo.tif``.
 
-1,000 x 800 pixels of simulated Sentinel-2 L2A with a lake, rivers, woods, fields, towns and hills, and a corner
-without data, as at the edge of an orbit. Needs rasterio. The truth is not shipped: ``demo_chip()`` makes it again.
+1,000 x 800 pixels of simulated Sentinel-2 L2A with a lake, rivers, woods, fields, towns and hills, and a
+corner without data, as at the edge of an orbit. Needs rasterio. The truth is not shipped:
+``demo_chip()`` makes it again.
 """
 
 from __future__ import annotations

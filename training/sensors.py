@@ -23,11 +23,20 @@ from .spectra import (
 )
 from .world import PIXEL_M, World
 
-#: How much atmospheric haze that the correction left over each band shows, blue most (Rayleigh-like), band order.
+#: How much of the haze that the correction left over each band shows, blue most (Rayleigh-like).
 HAZE = np.array([1.3, 1.0, 0.7, 0.5, 0.42, 0.36, 0.32, 0.28, 0.26, 0.22, 0.08, 0.04], dtype=np.float32)
 
 #: Pixel-to-pixel texture of each class, relative.
-TEXTURE = {WATER: 0.05, TREES: 0.11, FLOODED: 0.12, CROPS: 0.04, BUILT: 0.16, BARE: 0.06, SNOW: 0.03, RANGE: 0.07}
+TEXTURE = {
+    WATER: 0.05,
+    TREES: 0.11,
+    FLOODED: 0.12,
+    CROPS: 0.04,
+    BUILT: 0.16,
+    BARE: 0.06,
+    SNOW: 0.03,
+    RANGE: 0.07,
+}
 
 
 def render_s2l2a(world: World) -> NDArray[np.uint16]:
@@ -94,7 +103,11 @@ def _choices(world: World, slow: Field, quick: Field) -> dict[int, tuple]:
     soils = [pick("rock", "sand", "red_soil", "lava") for _ in range(2)]
     mid = float(rng.uniform(0.1, 0.9))
     return {
-        WATER: (pick("turbid", "green", "shallow"), pick("deep", "deep", "green"), inner + 0.15 * slow + mid - 0.3),
+        WATER: (
+            pick("turbid", "green", "shallow"),
+            pick("deep", "deep", "green"),
+            inner + 0.15 * slow + mid - 0.3,
+        ),
         TREES: (pick("conifer", "evergreen", leaf), pick("evergreen", leaf), mid + 0.6 * slow + 0.1 * quick),
         FLOODED: (pick("marsh", "mangrove", "reed"), "marsh", mid + 0.35 * quick),
         CROPS: (crop, np.roll(crop, 1), crop_share),
@@ -171,7 +184,7 @@ def _cover_with_clouds(world: World, image: Field, table: Field) -> None:
     azimuth = np.deg2rad(world.climate.sun_azimuth + 180.0)
     if not world.climate.clouds:
         return
-    shift = (int(round(-np.cos(azimuth) * distance)), int(round(np.sin(azimuth) * distance)))
+    shift = (round(float(-np.cos(azimuth) * distance)), round(float(np.sin(azimuth) * distance)))
     shadow = np.roll(world.cloud, shift, axis=(0, 1)) * (1.0 - world.cloud)
     image *= 1.0 - 0.55 * shadow[None]
     white = table[COVER_INDEX["cloud"]] * (1 - bright) + table[COVER_INDEX["cloud_bright"]] * bright
@@ -181,7 +194,7 @@ def _cover_with_clouds(world: World, image: Field, table: Field) -> None:
 
 
 def _coarsen(image: Field) -> None:
-    """Average the 20 m and 60 m bands over their own pixels, in place, as a product resampled to 10 m shows."""
+    """Average the 20 m and 60 m bands over their own pixels, in place, as resampled products show."""
     _, height, width = image.shape
     for band, gsd in enumerate(BAND_GSD):
         size = int(gsd // PIXEL_M)

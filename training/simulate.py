@@ -74,7 +74,9 @@ def make_set(out: Path, first_seed: int, count: int, size: int, workers: int = 2
         for index, arrays in enumerate(pool.map(partial(_arrays, size=size), seeds, chunksize=8)):
             images[index], heights[index], covers[index] = arrays
             if index % 200 == 199:
-                print(f"{out.name}: {index + 1}/{count} chips, {time.perf_counter() - began:.0f} s", flush=True)
+                print(
+                    f"{out.name}: {index + 1}/{count} chips, {time.perf_counter() - began:.0f} s", flush=True
+                )
     for array in (images, heights, covers):
         array.flush()
     note.write_text(json.dumps(card))

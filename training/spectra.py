@@ -1,13 +1,14 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Typical Sentinel-2 L2A reflectances of the covers that the simulator lays out.
 
-Values are reflectance x 10000 in the order of ``BANDS``, rounded by hand to two digits. They follow the shapes
-and levels of the published curves named beside each group, seen at the centre wavelengths of Sentinel-2 (443,
-490, 560, 665, 705, 740, 783, 842, 865, 945, 1610 and 2190 nm), and are typical values, not measurements:
+Values are reflectance x 10000 in the order of ``BANDS``, rounded by hand to two or three digits. They follow
+the shapes and levels of the published curves named beside each group, at the centre wavelengths of
+Sentinel-2 (443, 490, 560, 665, 705, 740, 783, 842, 865, 945, 1610 and 2190 nm), and are typical values,
+not measurements:
 
 - U: Kokaly et al. 2017, USGS Spectral Library Version 7, https://doi.org/10.3133/ds1035
-- E: Meerdink et al. 2019, The ECOSTRESS spectral library version 1.0, https://doi.org/10.1016/j.rse.2019.05.015
-- W: Pope & Fry 1997 (pure water), https://doi.org/10.1364/AO.36.008710, and Knaeps et al. 2018 (turbid water),
+- E: Meerdink et al. 2019, The ECOSTRESS spectral library 1.0, https://doi.org/10.1016/j.rse.2019.05.015
+- W: Pope & Fry 1997 (pure water), https://doi.org/10.1364/AO.36.008710, and Knaeps et al. 2018 (turbid),
   https://doi.org/10.5194/essd-10-1439-2018
 - S: Warren 1982, Optical properties of snow, https://doi.org/10.1029/RG020i001p00067
 - C: Hagolle et al. 2010 (cloud thresholds), https://doi.org/10.1016/j.rse.2010.03.002
@@ -15,7 +16,7 @@ and levels of the published curves named beside each group, seen at the centre w
 
 from __future__ import annotations
 
-from typing import Mapping
+from collections.abc import Mapping
 
 import numpy as np
 

@@ -3,11 +3,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Callable, Mapping
+from typing import Any, Callable
 
 from .data import Batch
-from .forward import dem_loss, diffusion_loss, encode, pixel_losses, predict, straight_through, tokens_of, unpatch
+from .forward import (
+    dem_loss,
+    diffusion_loss,
+    encode,
+    pixel_losses,
+    predict,
+    straight_through,
+    tokens_of,
+    unpatch,
+)
 from .starter_model import MAE, PATCH, TARGETS, build_mae, build_tokenizer
 
 #: Shares of the classes differ by a factor of ten; the direct decoder answers 10 logits, 0 is never there.
@@ -18,7 +28,7 @@ Losses = dict[str, Any]
 
 @dataclass(frozen=True)
 class Stage:
-    """One resumable stage: ``loss(modules, batch)`` gives named losses whose sum is minimised."""
+    """One resumable stage: ``loss(modules, batch, step)`` gives named losses whose sum is minimised."""
 
     name: str
     trains: tuple[str, ...]
@@ -27,7 +37,7 @@ class Stage:
     batch: int
     rate: float
     turn: bool
-    loss: Callable[[Mapping[str, Any], Batch], Losses]
+    loss: Callable[[Mapping[str, Any], Batch, int], Losses]
 
 
 def build(name: str) -> Any:
@@ -41,33 +51,33 @@ def build(name: str) -> Any:
     return build_tokenizer(name[len("tok_") :])
 
 
-def _lulc_tokenizer(modules: Mapping[str, Any], batch: Batch) -> Losses:
-    import torch.nn.functional as F
+def _lulc_tokenizer(modules: Mapping[str, Any], batch: Batch, _step: int) -> Losses:
+    from torch.nn import functional
 
     decoded, _ = modules["tok_LULC"](batch.lulc)
-    return {"LULC": F.cross_entropy(decoded, batch.lulc)}
+    return {"LULC": functional.cross_entropy(decoded, batch.lulc)}
 
 
-def _ndvi_tokenizer(modules: Mapping[str, Any], batch: Batch) -> Losses:
-    import torch.nn.functional as F
+def _ndvi_tokenizer(modules: Mapping[str, Any], batch: Batch, _step: int) -> Losses:
+    from torch.nn import functional
 
     decoded, _ = modules["tok_NDVI"](batch.ndvi)
-    return {"NDVI": F.smooth_l1_loss(decoded, batch.ndvi)}
+    return {"NDVI": functional.smooth_l1_loss(decoded, batch.ndvi)}
 
 
-def _dem_tokenizer(modules: Mapping[str, Any], batch: Batch) -> Losses:
+def _dem_tokenizer(modules: Mapping[str, Any], batch: Batch, _step: int) -> Losses:
     tokenizer = modules["tok_DEM"]
     codes, _, _ = tokenizer.encode(batch.dem)
     return {"DEM": diffusion_loss(tokenizer, codes, batch.dem, last_share=0.5)}
 
 
-def _dense(modules: Mapping[str, Any], batch: Batch) -> Losses:
-    import torch.nn.functional as F
+def _dense(modules: Mapping[str, Any], batch: Batch, _step: int) -> Losses:
+    from torch.nn import functional
 
     encoded, _ = encode(modules["mae"], batch.s2l2a)
     out = unpatch(modules["dense"](encoded), CLASSES + 1)
     return {
-        "LULC": F.cross_entropy(out[:, :CLASSES], batch.lulc),
+        "LULC": functional.cross_entropy(out[:, :CLASSES], batch.lulc),
         "DEM": 0.3 * dem_loss(out[:, CLASSES:], batch.dem),
     }
 
@@ -76,35 +86,49 @@ def _truth(batch: Batch, target: str) -> Any:
     return {"LULC": batch.lulc, "DEM": batch.dem, "NDVI": batch.ndvi}[target]
 
 
-def _token_losses(modules: Mapping[str, Any], batch: Batch, weight: Mapping[str, float]) -> tuple[Losses, Any]:
-    import torch.nn.functional as F
+def _token_losses(
+    modules: Mapping[str, Any], batch: Batch, weight: Mapping[str, float]
+) -> tuple[Losses, Any]:
+    from torch.nn import functional
 
     encoded, emb = encode(modules["mae"], batch.s2l2a)
     losses, logits = {}, {}
     for target in weight:
         logits[target] = predict(modules["mae"], encoded, emb, target)
         ids = tokens_of(modules[f"tok_{target}"], _truth(batch, target))
-        losses[f"{target}_ids"] = weight[target] * F.cross_entropy(logits[target].flatten(0, 1), ids.flatten())
+        losses[f"{target}_ids"] = weight[target] * functional.cross_entropy(
+            logits[target].flatten(0, 1), ids.flatten()
+        )
     return losses, logits
 
 
-def _tokens(modules: Mapping[str, Any], batch: Batch) -> Losses:
+def _tokens(modules: Mapping[str, Any], batch: Batch, _step: int) -> Losses:
     losses, _ = _token_losses(modules, batch, {"LULC": 1.0})
     return losses
 
 
-def _joint(modules: Mapping[str, Any], batch: Batch) -> Losses:
-    """Tokens and decoders together: the decoders see the tokens that will be predicted, not only true ones."""
-    import torch.nn.functional as F
+def _joint(modules: Mapping[str, Any], batch: Batch, step: int) -> Losses:
+    """Tokens and decoders together: the decoders see the tokens that will be predicted, not only true ones.
 
-    losses, logits = _token_losses(modules, batch, {"LULC": 0.2, "DEM": 0.05, "NDVI": 0.1})
-    tokenizers = {target: modules[f"tok_{target}"] for target in TARGETS}
-    codes = {target: straight_through(tokenizers[target], logits[target]) for target in TARGETS}
+    Land cover is in every step, DEM and NDVI in turn; every fourth step keeps the tokenizer's round trip.
+    """
+    import torch
+    from torch.nn import functional
+
+    other = "DEM" if step % 3 else "NDVI"
+    weight = {"LULC": 0.2, other: {"DEM": 0.05, "NDVI": 0.1}[other]}
+    losses, logits = _token_losses(modules, batch, weight)
+    tokenizers = {target: modules[f"tok_{target}"] for target in weight}
+    codes = {target: straight_through(tokenizers[target], logits[target]) for target in weight}
     pixels = pixel_losses(tokenizers, codes, batch)
-    pixels["DEM"] = 0.4 * pixels["DEM"]
-    true = tokenizers["LULC"].tokens_to_embedding(tokenizers["LULC"].tokenize(batch.lulc)).detach()
-    round_trip = F.cross_entropy(tokenizers["LULC"].decode_quant(true), batch.lulc)
-    return {**losses, **pixels, "LULC_round_trip": 0.15 * round_trip}
+    if "DEM" in pixels:
+        pixels["DEM"] = 0.4 * pixels["DEM"]
+    if step % 4 == 0:
+        with torch.no_grad():
+            true = tokenizers["LULC"].encode(batch.lulc)[0]
+        round_trip = functional.cross_entropy(tokenizers["LULC"].decode_quant(true), batch.lulc)
+        losses["LULC_round_trip"] = 0.4 * round_trip
+    return {**losses, **pixels}
 
 
 _TOKENIZERS = tuple(f"tok_{target}" for target in TARGETS)

@@ -7,8 +7,9 @@ layout, so that the ordinary converter binds them like the official checkpoints.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import partial
-from typing import Any, Mapping
+from typing import Any
 
 TILE = 112
 PATCH = 8
@@ -35,12 +36,32 @@ INPUTS: Mapping[str, Mapping[str, Any]] = {
         "bands": ("B01", "B02", "B03", "B04", "B05", "B06", "B07", "B08", "B8A", "B09", "B11", "B12"),
         "unit": "reflectance × 10000",
         "mean": (
-            1390.458, 1503.317, 1718.197, 1853.91, 2199.1, 2779.975,
-            2987.011, 3083.234, 3132.22, 3162.988, 2424.884, 1857.648,
+            1390.458,
+            1503.317,
+            1718.197,
+            1853.91,
+            2199.1,
+            2779.975,
+            2987.011,
+            3083.234,
+            3132.22,
+            3162.988,
+            2424.884,
+            1857.648,
         ),
         "std": (
-            2106.761, 2141.107, 2038.973, 2134.138, 2085.321, 1889.926,
-            1820.257, 1871.918, 1753.829, 1797.379, 1434.261, 1334.311,
+            2106.761,
+            2141.107,
+            2038.973,
+            2134.138,
+            2085.321,
+            1889.926,
+            1820.257,
+            1871.918,
+            1753.829,
+            1797.379,
+            1434.261,
+            1334.311,
         ),
     },
 }
@@ -69,7 +90,12 @@ TARGETS: Mapping[str, Mapping[str, Any]] = {
         "std": (700.0,),
         "clamp": 1.0,
         "diffusion": DIFFUSION,
-        "unet": {"model_channels": 32, "num_res_blocks": 2, "channel_mult": (1, 1), "attention_resolutions": [2]},
+        "unet": {
+            "model_channels": 32,
+            "num_res_blocks": 2,
+            "channel_mult": (1, 1),
+            "attention_resolutions": [2],
+        },
         "encoder": {"dim": 96, "depth": 2, "heads": 3},
     },
     "LULC": {

@@ -10,9 +10,10 @@ from __future__ import annotations
 import argparse
 import math
 import time
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Mapping
+from typing import Any
 
 from . import stages
 from .data import Chips
@@ -54,7 +55,7 @@ def run_stage(stage: stages.Stage, chips: Chips, run: Path) -> None:
         for group in optimiser.param_groups:
             group["lr"] = rate_at(step, stage)
         batch = chips.batch((SEED, _number(stage.name), step), stage.batch, turn=stage.turn)
-        losses = stage.loss(modules, batch)
+        losses = stage.loss(modules, batch, step)
         optimiser.zero_grad(set_to_none=True)
         sum(losses.values()).backward()
         torch.nn.utils.clip_grad_norm_(trained, 1.0)

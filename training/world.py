@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """One simulated piece of land: terrain, water, land cover, people. What sensors then look at.
 
-Pixels are 10 m. The layout follows cause and effect loosely: valleys are wet, people settle on flat low ground,
-snow lies high, reeds stand at the water's edge. Nothing is copied from a real place.
+Pixels are 10 m. The layout follows cause and effect loosely: valleys are wet, people settle on flat low
+ground, snow lies high, reeds stand at the water's edge. Nothing is copied from a real place.
 """
 
 from __future__ import annotations
@@ -161,14 +161,14 @@ def _cover(
     water: NDArray[np.bool_],
     parcel: NDArray[np.int64],
 ) -> NDArray[np.uint8]:
-    """Return the land cover under the clouds, ESRI class indices, (h, w) uint8: later lines overrule earlier."""
+    """Return the land cover under the clouds, ESRI classes, (h, w) uint8: later lines overrule earlier."""
     land = ~water
     steep = slope / (0.15 + slope)
     wood = 0.8 * moisture + 1.2 * steep + 0.9 * noise.smooth(20, 120, 1.5)
     dry = -0.7 * moisture + 0.5 * relative + 0.8 * steep + 0.8 * noise.smooth(24, 150, 1.6)
     farm = -1.6 * steep - 0.5 * relative - 0.5 * wood + 0.9 * noise.smooth(40, 240, 1.8)
     cold = relative + 0.25 * noise.smooth(16, 80, 1.3) - 0.4 * steep
-    town = _towns(noise, climate, farm, water)
+    town = _towns(noise, farm, water)
     wet = 6.0 * shore - 4.0 * steep - 0.5 * relative + 0.8 * noise.smooth(20, 100, 1.5)
     cover = np.full(noise.shape, RANGE, dtype=np.uint8)
     cover[dry > threshold_for(dry, climate.bare, land)] = BARE
@@ -187,8 +187,8 @@ def _cover(
     return cover
 
 
-def _towns(noise: Noise, climate: Climate, farm: Field, water: NDArray[np.bool_]) -> Field:
-    """Return how town-like each pixel is: a few centres on good ground, ragged at the edge, (h, w) float32."""
+def _towns(noise: Noise, farm: Field, water: NDArray[np.bool_]) -> Field:
+    """Return how town-like each pixel is: a few ragged centres on good ground, (h, w) float32."""
     height, width = noise.shape
     y, x = np.mgrid[0:height, 0:width].astype(np.float32)
     score = np.zeros(noise.shape, dtype=np.float32)
