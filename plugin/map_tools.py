@@ -77,6 +77,12 @@ class RectangleTool(QgsMapTool):
         self._band.reset(POLYGON_GEOMETRY)
         super().deactivate()
 
+    def remove(self) -> None:
+        """Take the rubber band off the map for good."""
+        scene = self.canvas().scene()
+        if scene is not None:
+            scene.removeItem(self._band)
+
     def _give_back(self) -> None:
         canvas, previous, self._previous = self.canvas(), self._previous, None
         if previous is not None:

@@ -85,7 +85,7 @@ def main() -> None:
         shade.setBlendMode(QPainter.CompositionMode.CompositionMode_SoftLight)
         _save(shade, _hillshade(shade), "hillshade")
         cover = _layer(folder, gdal.GDT_Byte)
-        classes = [QgsPalettedRasterRenderer.Class(item.value, QColor(item.color), item.name)
+        classes = [QgsPalettedRasterRenderer.Class(item.value, QColor(*item.color), item.name)
                    for item in MODALITIES["LULC"].classes if item.value != 0]
         _save(cover, QgsPalettedRasterRenderer(cover.dataProvider(), 1, classes), "LULC")
         del layer, shade, cover

@@ -1,0 +1,45 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Right-click on a raster layer ▸ Terrane ▸ Generate…"""
+
+from __future__ import annotations
+
+from typing import Any, Callable
+
+from qgis.core import QgsRasterLayer
+from qgis.PyQt.QtGui import QIcon
+from qgis.PyQt.QtWidgets import QAction
+
+from .compat import RASTER_LAYER
+from .i18n import tr
+from .icons import icon
+
+Start = Callable[[QgsRasterLayer, str], None]
+
+
+class LayerActions:
+    """The actions, and their removal."""
+
+    def __init__(self, iface: Any, start: Start) -> None:
+        self._iface = iface
+        self._start = start
+        self.actions: dict[str, QAction] = {}
+        self._add("DEM", tr("Generate elevation (DEM)"), icon("elevation"))
+        self._add("LULC", tr("Generate land cover (LULC)"), icon("landcover"))
+
+    def _add(self, target: str, words: str, picture: QIcon) -> None:
+        action = QAction(picture, words, self._iface.mainWindow())
+        action.triggered.connect(lambda: self._run(target))
+        self._iface.addCustomActionForLayerType(action, "Terrane", RASTER_LAYER, True)
+        self.actions[target] = action
+
+    def _run(self, target: str) -> None:
+        layer = self._iface.activeLayer()
+        if isinstance(layer, QgsRasterLayer):
+            self._start(layer, target)
+
+    def remove(self) -> None:
+        """Take them out of the menu."""
+        for action in self.actions.values():
+            self._iface.removeCustomActionForLayerType(action)
+            action.deleteLater()
+        self.actions = {}

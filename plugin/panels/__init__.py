@@ -1,0 +1,14 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The dock's panels. A new one is one file here and one line in ``panels()``."""
+
+from __future__ import annotations
+
+from typing import Any
+
+
+def panels() -> list[tuple[str, Any]]:
+    """(title, class) of each panel, in the order of their tabs."""
+    from ..i18n import tr
+    from .generate import GeneratePanel
+
+    return [(tr("Generate"), GeneratePanel)]

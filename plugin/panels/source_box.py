@@ -1,0 +1,265 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""From: the layer, layers or product to read, and what was recognised in it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, Mapping, Optional, Sequence
+
+from qgis.core import QgsMapLayer, QgsRasterLayer
+from qgis.gui import QgsMapLayerComboBox
+from qgis.PyQt.QtCore import pyqtSignal
+from qgis.PyQt.QtWidgets import QFileDialog, QHBoxLayout, QMenu, QSizePolicy, QToolButton, QVBoxLayout, QWidget
+
+from ..compat import RASTER_FILTER
+from ..i18n import tr
+from ..layers import Input, from_layers, from_path
+from ..words import input_word
+from .field import Note, wrapped
+
+
+@dataclass(frozen=True)
+class SourceSettings:
+    """The user's word on an input; what is left out is recognised."""
+
+    modality: Optional[str] = None
+    bands: Mapping[str, Any] = field(default_factory=dict)
+    """Band name to BandRef."""
+    boa_offset: Optional[float] = None
+
+
+class SourceBox(QWidget):
+    """Emits ``changed`` when another input, or another reading of it, is chosen."""
+
+    changed = pyqtSignal()
+
+    def __init__(self, parent: Optional[QWidget] = None) -> None:
+        super().__init__(parent)
+        self._chosen: Optional[Input] = None
+        """A product or a set of layers; None: the combo box's layer."""
+        self._settings: dict[str, SourceSettings] = {}
+        self._recognition: Any = None
+        self._scene: Any = None
+        self._input: Optional[Input] = None
+        self._problem = ""
+        self._known_key: Any = None
+        self.combo = QgsMapLayerComboBox(self)
+        self.combo.setFilters(RASTER_FILTER)
+        self.combo.setMinimumContentsLength(8)
+        self.combo.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
+        self.combo.setToolTip(tr("The layer that holds the satellite image."))
+        self.combo.currentIndexChanged.connect(self._picked)
+        self.more = QToolButton(self)
+        self.more.setText("…")
+        self.more.setToolTip(tr("Other inputs: several layers, or a product on disk"))
+        self.more.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
+        menu = QMenu(self.more)
+        menu.addAction(tr("Several single-band layers…"), self.choose_layers)
+        menu.addAction(tr("Open product folder (.SAFE)…"), self._choose_folder)
+        menu.addAction(tr("Open product file (.zip, STAC item)…"), self._choose_file)
+        self.more.setMenu(menu)
+        self.words = wrapped(self)
+        self.change = QToolButton(self)
+        self.change.setText(tr("Change…"))
+        self.change.setToolTip(tr("See and change which layer band is which, and the offset"))
+        self.change.setAutoRaise(True)
+        self.change.clicked.connect(self.edit)
+        self.note = Note(parent=self)
+        self._lay_out()
+
+    def _lay_out(self) -> None:
+        top = QHBoxLayout()
+        top.setSpacing(6)
+        top.addWidget(self.combo, 1)
+        top.addWidget(self.more)
+        line = QHBoxLayout()
+        line.setSpacing(6)
+        line.addWidget(self.words, 1)
+        line.addWidget(self.change)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setSpacing(6)
+        layout.addLayout(top)
+        layout.addLayout(line)
+        layout.addWidget(self.note)
+
+    # What is chosen.
+
+    @property
+    def title(self) -> str:
+        """The user's name for the input; empty where there is none."""
+        if self._chosen is not None:
+            return self._chosen.title
+        layer = self.combo.currentLayer()
+        return layer.name() if layer is not None else ""
+
+    @property
+    def layer(self) -> Optional[QgsMapLayer]:
+        """The layer that is chosen, where the input is one layer."""
+        return self.combo.currentLayer() if self._chosen is None else None
+
+    @property
+    def scene(self) -> Any:
+        """The engine's Scene, or None where there is a problem."""
+        return self._scene
+
+    @property
+    def input(self) -> Optional[Input]:
+        """What the engine reads."""
+        return self._input
+
+    @property
+    def recognition(self) -> Any:
+        """What the headers say."""
+        return self._recognition
+
+    @property
+    def problem(self) -> str:
+        """Why it cannot be used as it is; empty when it can."""
+        return self._problem
+
+    def set_layer(self, layer: QgsMapLayer) -> None:
+        """Choose a layer."""
+        self._choose(None)
+        self.combo.setLayer(layer)
+
+    def set_product(self, path: str) -> None:
+        """Choose a product on disk."""
+        self._choose(from_path(path))
+
+    def set_layers(self, layers: Sequence[QgsRasterLayer]) -> None:
+        """Choose several layers as one scene."""
+        from ...inference import TerraneError
+
+        try:
+            chosen = from_layers(layers)
+        except TerraneError as error:
+            self.note.say(str(error))
+            return
+        self._choose(chosen)
+
+    def _choose(self, chosen: Optional[Input]) -> None:
+        """Make something that is no layer the choice, as an item below the layers (None: take it away)."""
+        self._chosen = chosen
+        blocked = self.combo.blockSignals(True)
+        self.combo.setAdditionalItems([chosen.title] if chosen is not None else [])
+        if chosen is not None:
+            self.combo.setCurrentIndex(self.combo.count() - 1)
+        self.combo.blockSignals(blocked)
+        self._picked()
+
+    def _picked(self) -> None:
+        if self._chosen is not None and self.combo.currentLayer() is not None:
+            self._chosen = None
+            self.combo.setAdditionalItems([])
+        self.recognise()
+
+    # Other inputs.
+
+    def choose_layers(self) -> None:
+        """Ask for several layers."""
+        from .layers_dialog import LayersDialog
+
+        dialog = LayersDialog(self)
+        if dialog.exec():
+            self.set_layers(dialog.layers())
+
+    def _choose_folder(self) -> None:
+        path = QFileDialog.getExistingDirectory(self, tr("Open product folder (.SAFE)"))
+        if path:
+            self.set_product(path)
+
+    def _choose_file(self) -> None:
+        path, _ = QFileDialog.getOpenFileName(
+            self, tr("Open product"), "", tr("Products (*.zip *.json);;All files (*)"))
+        if path:
+            self.set_product(path)
+
+    # What it is.
+
+    def recognise(self, *, again: bool = False) -> None:
+        """Read headers and say what was found; cheap when nothing has changed."""
+        key = self._key()
+        if key == self._known_key and not again:
+            return
+        self._known_key = key
+        self._recognition = self._scene = self._input = None
+        self._problem = ""
+        if not self.title:
+            self.words.setText(tr("Add a Sentinel-2 image to the project, or drop a file here."))
+        else:
+            self._read()
+        self.change.setVisible(self._recognition is not None)
+        self._say()
+        self.changed.emit()
+
+    def _key(self) -> Any:
+        if self._chosen is not None:
+            return (self._chosen.source, self._settings.get(self._settings_key()))
+        layer = self.combo.currentLayer()
+        if layer is None:
+            return None
+        return (layer.id(), layer.source(), layer.crs().toWkt(), self._settings.get(self._settings_key()))
+
+    def _settings_key(self) -> str:
+        if self._chosen is not None:
+            return str(self._chosen.source)
+        layer = self.combo.currentLayer()
+        return layer.id() if layer is not None else ""
+
+    def _read(self) -> None:
+        from ...inference import TerraneError, open_scene, recognise_source
+
+        settings = self._settings.get(self._settings_key(), SourceSettings())
+        try:
+            self._input = self._chosen or from_layers([self.combo.currentLayer()])
+            source, geo = self._input.source, self._input.geo
+            self._recognition = recognise_source(source, geo, modality=settings.modality)
+            self._scene = open_scene(source, modality=settings.modality, bands=settings.bands or None,
+                                     boa_offset=settings.boa_offset, geo=geo)
+        except TerraneError as error:
+            self._problem = str(error)
+
+    def _say(self) -> None:
+        found, scene = self._recognition, self._scene
+        warnings: tuple[str, ...] = ()
+        if scene is not None:
+            parts = [input_word(scene.modality), tr("{count} bands").format(count=len(scene.bands)),
+                     self._resolution(scene.grid)]
+            if scene.offset_note:
+                parts.append(scene.offset_note)
+            self.words.setText(" · ".join(parts))
+            warnings = scene.warnings
+        elif found is not None:
+            self.words.setText(tr("{count} bands, not recognised").format(count=len(found.candidates)))
+        elif self.title:
+            self.words.setText("")
+        self.words.setVisible(bool(self.words.text()))
+        self.note.say(self._problem or "\n".join(warnings))
+
+    def _resolution(self, grid: Any) -> str:
+        metres = self._input.geo.metres_per_unit(grid.crs) if self._input is not None else None
+        size = min(grid.resolution)
+        return f"{size * metres:g} m" if metres is not None else f"{size:.3g}°"
+
+    # The user's word.
+
+    def edit(self) -> None:
+        """Open the band table."""
+        from .bands_dialog import BandsDialog
+
+        if self._recognition is None or self._input is None:
+            return
+        settings = self._settings.get(self._settings_key(), SourceSettings())
+        dialog = BandsDialog(self._input, self._recognition, settings, self)
+        if dialog.exec():
+            self.set_settings(dialog.settings())
+
+    def set_settings(self, settings: SourceSettings) -> None:
+        """Take the user's word on this input."""
+        if settings == SourceSettings():
+            self._settings.pop(self._settings_key(), None)
+        else:
+            self._settings[self._settings_key()] = settings
+        self.recognise()
+

@@ -1,0 +1,31 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The Processing provider."""
+
+from __future__ import annotations
+
+from qgis.core import QgsProcessingProvider
+from qgis.PyQt.QtGui import QIcon
+
+from ..icons import icon
+
+
+class TerraneProvider(QgsProcessingProvider):
+    """Groups the algorithms ``terrane:<verb>``."""
+
+    def id(self) -> str:
+        """See QgsProcessingProvider."""
+        return "terrane"
+
+    def name(self) -> str:
+        """See QgsProcessingProvider."""
+        return "Terrane"
+
+    def icon(self) -> QIcon:
+        """See QgsProcessingProvider."""
+        return icon("terrane")
+
+    def loadAlgorithms(self) -> None:
+        """One line per verb."""
+        from .generate import GenerateAlgorithm
+
+        self.addAlgorithm(GenerateAlgorithm())

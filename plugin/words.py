@@ -1,0 +1,130 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The engine's own words in the user's language: modalities, presets, classes. And numbers as people say them."""
+
+from __future__ import annotations
+
+from typing import Optional
+
+from qgis.PyQt.QtCore import QLocale
+
+from .i18n import tr
+
+
+def target_word(modality: str) -> str:
+    """A target as a check box or layer calls it."""
+    return {
+        "DEM": tr("Elevation (DEM)"),
+        "LULC": tr("Land cover"),
+        "NDVI": tr("Vegetation index (NDVI)"),
+        "S1GRD": tr("Radar backscatter (S1 GRD)"),
+        "S1RTC": tr("Radar backscatter (S1 RTC)"),
+        "S2L2A": tr("Optical (Sentinel-2 L2A)"),
+        "S2L1C": tr("Optical (Sentinel-2 L1C)"),
+        "RGB": tr("Colour image (RGB)"),
+    }.get(modality, modality)
+
+
+def layer_word(modality: str) -> str:
+    """The name of a result layer."""
+    return {
+        "DEM": tr("Elevation (generated)"),
+        "LULC": tr("Land cover (generated)"),
+        "NDVI": tr("NDVI (generated)"),
+    }.get(modality, tr("{modality} (generated)").format(modality=target_word(modality)))
+
+
+def input_word(modality: str, fallback: str = "") -> str:
+    """A modality as an input."""
+    return {
+        "S2L2A": "Sentinel-2 L2A",
+        "S2L1C": "Sentinel-2 L1C",
+        "RGB": tr("Colour image (RGB)"),
+        "S1GRD": tr("Radar backscatter (S1 GRD)"),
+        "S1RTC": tr("Radar backscatter (S1 RTC)"),
+        "DEM": tr("Elevation (DEM)"),
+    }.get(modality, fallback or modality)
+
+
+def unit_word(modality: str) -> str:
+    """What a target's values are, for a tooltip."""
+    return {
+        "DEM": tr("Heights of the surface in metres above the EGM2008 geoid, treetops and roofs included."),
+        "LULC": tr("Nine classes of ESRI's 10 m land-cover scheme."),
+        "NDVI": tr("(near infrared − red) / (near infrared + red), from −1 to 1."),
+    }.get(modality, "")
+
+
+def class_word(value: int, fallback: str) -> str:
+    """A land-cover class in the legend."""
+    return {
+        1: tr("Water"),
+        2: tr("Trees"),
+        3: tr("Flooded vegetation"),
+        4: tr("Crops"),
+        5: tr("Built area"),
+        6: tr("Bare ground"),
+        7: tr("Snow/ice"),
+        8: tr("Clouds"),
+        9: tr("Rangeland"),
+    }.get(value, fallback)
+
+
+def preset_word(preset: str) -> tuple[str, str]:
+    """A preset's name, and what it means in plain words."""
+    return {
+        "exact": (tr("Exact"), tr("As the published model does it: with drawn texture. Slowest.")),
+        "balanced": (tr("Balanced"), tr("The likeliest result, a little smoother. A good default.")),
+        "fast": (tr("Fast"), tr("The expected value in one step, with less overlap. For a first look.")),
+    }.get(preset, (preset, ""))
+
+
+def duration(seconds: float) -> str:
+    """A time span as people say it."""
+    if seconds < 1:
+        return tr("less than 1 s")
+    if seconds < 90:
+        return tr("{seconds} s").format(seconds=round(seconds))
+    minutes = round(seconds / 60)
+    if minutes < 90:
+        return tr("{minutes} min").format(minutes=minutes)
+    return tr("{hours} h {minutes} min").format(hours=minutes // 60, minutes=minutes % 60)
+
+
+def tiles_word(count: int) -> str:
+    """A number of tiles."""
+    return tr("1 tile") if count == 1 else tr("{count} tiles").format(count=QLocale().toString(count))
+
+
+def extent_word(width_m: float, height_m: float) -> str:
+    """Width and height of an area."""
+    if max(width_m, height_m) < 1000:
+        return tr("{width} × {height} m").format(width=round(width_m), height=round(height_m))
+    locale = QLocale()
+    digits = 1 if max(width_m, height_m) < 100_000 else 0
+    width, height = (locale.toString(value / 1000, "f", digits) for value in (width_m, height_m))
+    return tr("{width} × {height} km").format(width=width, height=height)
+
+
+def listing(words: list[str]) -> str:
+    """Words as a list: "a, b and c"."""
+    if len(words) < 2:
+        return "".join(words)
+    return tr("{first} and {last}").format(first=", ".join(words[:-1]), last=words[-1])
+
+
+def device_word(device: str) -> str:
+    """A device, or ONNX Runtime's name for it, as people say it."""
+    low = device.lower()
+    for key, word in (("cuda", "CUDA"), ("dml", "DirectML"), ("directml", "DirectML"), ("coreml", "CoreML")):
+        if key in low:
+            return word
+    return tr("Automatic") if low == "auto" else "CPU"
+
+
+def core_note(threads: int, cores: Optional[int]) -> str:
+    """How many cores a run leaves to the map."""
+    cores = cores or 1
+    free = cores - (threads or max(1, cores - 1))
+    if free < 1:
+        return tr("all cores")
+    return tr("1 core left free") if free == 1 else tr("{count} cores left free").format(count=free)
