@@ -360,3 +360,33 @@ def test_bands_in_another_order_are_put_right(tmp_path: Path, out: Path, toy: Pa
     scene = scene_of(tmp_path, image[order], names=names)
     turned = generate(request(scene, toy, out, "NDVI", overwrite=True))
     np.testing.assert_array_equal(values, read(turned.outputs["NDVI"]))
+
+
+@pytest.mark.parametrize("chip", ["282D_485L_3_3", "38D_378R_2_3", "637U_59R_1_3"])
+def test_real_chips_come_back_in_place(tmp_path: Path, out: Path, shared_data: Path, chip: str) -> None:
+    pack = build_toy_pack(tmp_path / "pack", tile=224, patch=16)
+    source = shared_data / "terramesh" / "S2L2A" / f"{chip}.tif"
+    result = generate(request(open_scene(str(source), modality="S2L2A"), pack, out, "DEM", "LULC"))
+    with rasterio.open(source) as given:
+        for path in result.outputs.values():
+            with rasterio.open(path) as made:
+                assert (made.crs, made.transform, made.shape) == (given.crs, given.transform, given.shape)
+
+
+def test_both_geos_make_the_same_pixels(tmp_path: Path, toy: Pack) -> None:
+    pytest.importorskip("osgeo")
+    from terrane.inference.io.gdal_geo import GdalGeo
+    from terrane.inference.io.rasterio_geo import RasterioGeo
+
+    image = ramp_image(40, 50)
+    image[:, :8, :8] = 0
+    path = write_scene(tmp_path / "s2.tif", image, gsd=20.0)
+    made = []
+    for geo in (RasterioGeo(), GdalGeo()):
+        folder = tmp_path / geo.name
+        folder.mkdir()
+        scene = open_scene(path, modality="S2L2A", geo=geo)
+        result = generate(request(scene, toy, folder, "DEM", "LULC", grid="input"), geo=geo)
+        made.append([read(p) for p in result.outputs.values()])
+    for ours, theirs in zip(*made):
+        np.testing.assert_allclose(ours, theirs, rtol=1e-6)
