@@ -15,7 +15,7 @@ from typing import Any, NoReturn, Optional
 
 from .. import __version__
 from . import commands
-from .console import note
+from .console import forgiving_streams, note
 from .errors import Cancelled, InputError, TerraneError
 
 
@@ -28,6 +28,7 @@ class _Parser(argparse.ArgumentParser):
 
 def main(argv: Optional[Sequence[str]] = None) -> int:
     """Run the command line and return its exit code."""
+    forgiving_streams()
     try:
         arguments = _parser().parse_args(argv)
         code: int = arguments.run(arguments)

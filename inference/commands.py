@@ -24,7 +24,7 @@ SCHEMA = 1
 
 
 def _print_json(envelope: Mapping[str, Any]) -> None:
-    say(json.dumps(envelope, ensure_ascii=False, allow_nan=False))
+    say(json.dumps(envelope, allow_nan=False))
 
 
 def _ids(words: Sequence[str]) -> tuple[str, ...]:
@@ -175,7 +175,7 @@ def inspect(arguments: argparse.Namespace) -> int:
         return 0
     say(f"{scene.name}: {scene.modality}, {len(scene.bands)} bands, {scene.offset_note or 'no offset'}")
     say(f"{described['crs']}, {grid.width} × {grid.height} pixels of {grid.resolution[0]:g}")
-    table(("band", "from"), list(bands.items()))
+    table([("band", "from"), *bands.items()])
     for warning in scene.warnings:
         note(warning)
     return 0
@@ -197,7 +197,7 @@ def models_list(arguments: argparse.Namespace) -> int:
         (card.id, card.name, " ".join(card.inputs), " ".join(card.targets), card.error or card.notice)
         for card in found
     ]
-    table(("id", "name", "takes", "makes", "note"), rows)
+    table([("id", "name", "takes", "makes", "note"), *rows])
     return 0
 
 
@@ -242,10 +242,7 @@ def models_info(arguments: argparse.Namespace) -> int:
     if arguments.json:
         _print_json({"schema": SCHEMA, "verb": "models info", **described})
         return 0
-    table(
-        ("", ""),
-        [(key, value if isinstance(value, str) else json.dumps(value)) for key, value in described.items()],
-    )
+    table([(key, value if isinstance(value, str) else json.dumps(value)) for key, value in described.items()])
     return 0
 
 
@@ -254,7 +251,7 @@ def models_convert(arguments: argparse.Namespace) -> int:
     from .packs.convert import convert_checkpoint
     from .packs.manifest import Pack
 
-    line = None if arguments.quiet else ProgressLine(sys.stderr, "bytes")
+    line = None if arguments.quiet else ProgressLine(sys.stderr, "")
 
     def work(cancel: Cancel) -> Pack:
         return convert_checkpoint(
@@ -303,7 +300,7 @@ def presets(arguments: argparse.Namespace) -> int:
         (name + (" (default)" if name == DEFAULT else ""), f"{preset.overlap:.3f}", preset.summary)
         for name, preset in PRESETS.items()
     ]
-    table(("preset", "overlap", "what it does"), rows)
+    table([("preset", "overlap", "what it does"), *rows])
     return 0
 
 

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import io
 import signal
 import sys
 import threading
@@ -30,12 +31,15 @@ def duration(seconds: float) -> str:
 
 
 class ProgressLine:
-    """Progress on a stream: one line that is redrawn in a terminal, a line now and then elsewhere."""
+    """Progress on a stream: one line that is redrawn in a terminal, a line now and then elsewhere.
+
+    ``unit`` is what is counted, in the singular; empty shows per cent.
+    """
 
     EVERY = 5.0
     """Seconds between lines where the stream is no terminal."""
 
-    def __init__(self, stream: TextIO, unit: str = "tiles") -> None:
+    def __init__(self, stream: TextIO, unit: str = "tile") -> None:
         self._stream, self._unit = stream, unit
         self._live = stream.isatty()
         self._width = 0
@@ -52,7 +56,10 @@ class ProgressLine:
 
     def text(self, progress: Progress) -> str:
         """The line, without the bar's redrawing."""
-        words = f"{progress.done} of {progress.total} {self._unit}"
+        words = f"{progress.fraction:.0%}"
+        if self._unit:
+            plural = "" if progress.total == 1 else "s"
+            words = f"{progress.done} of {progress.total} {self._unit}{plural}"
         if progress.message:
             words += f" · {progress.message}"
         elif progress.seconds_left is not None and progress.done < progress.total:
@@ -70,8 +77,7 @@ class ProgressLine:
         self._width = len(text)
 
     def _write(self, text: str) -> None:
-        encoding = getattr(self._stream, "encoding", None) or "utf-8"
-        self._stream.write(text.encode(encoding, "replace").decode(encoding))
+        self._stream.write(text)
         self._stream.flush()
 
     def close(self) -> None:
@@ -139,9 +145,16 @@ def note(text: str) -> None:
     sys.stderr.write(f"terrane: {text}\n")
 
 
-def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+def forgiving_streams() -> None:
+    """Characters that a terminal's encoding lacks become "?", not a crash."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")
+
+
+def table(rows: Sequence[Sequence[str]]) -> None:
     """Rows on stdout, in columns as wide as they need; the last column is not padded."""
-    lines = [list(head), *map(list, rows)]
-    widths = [max(len(line[i]) for line in lines) for i in range(len(head))]
+    lines = [list(row) for row in rows]
+    widths = [max(map(len, column)) for column in zip(*lines)]
     for line in lines:
         say("  ".join(cell.ljust(width) for cell, width in zip(line, widths)).rstrip())

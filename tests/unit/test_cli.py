@@ -147,6 +147,11 @@ BAD: list[tuple[list[str], str]] = [
     (["generate", "{scene}", "--to", "DEM", "-o", "{out}", "--region", "{text}"], "GeoJSON"),
     (["models", "info", "nonesuch"], "nonesuch"),
     (["inspect", "{text}"], "text.tif"),
+    (
+        ["models", "convert", "--checkpoint", "{text}", "--tokenizers", "{out}", "--inputs", "S2L2A"]
+        + ["--to", "DEM", "-o", "{out}/pack"],
+        "text.tif",
+    ),
 ]
 
 
