@@ -148,8 +148,20 @@ BAD: list[tuple[list[str], str]] = [
     (["models", "info", "nonesuch"], "nonesuch"),
     (["inspect", "{text}"], "text.tif"),
     (
-        ["models", "convert", "--checkpoint", "{text}", "--tokenizers", "{out}", "--inputs", "S2L2A"]
-        + ["--to", "DEM", "-o", "{out}/pack"],
+        [
+            "models",
+            "convert",
+            "--checkpoint",
+            "{text}",
+            "--tokenizers",
+            "{out}",
+            "--inputs",
+            "S2L2A",
+            "--to",
+            "DEM",
+            "-o",
+            "{out}/pack",
+        ],
         "text.tif",
     ),
 ]
