@@ -14,12 +14,13 @@ import math
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any, NoReturn, Optional, Union
 
 from ..errors import PackError
 from .archive import extracted
 from .files import MANIFEST, is_inside, sha256_file
+from .onnx_file import external_files
 from .schema import first_problem, pack_schema
 
 FORMAT = 1
@@ -282,6 +283,21 @@ def _check_files(pack: Pack, verify: bool) -> None:
                 f"Pack {pack.id}: {name} is damaged (its SHA-256 is not the one in pack.json). "
                 "Get the pack again."
             )
+    if verify:
+        _check_external(pack)
+
+
+def _check_external(pack: Pack) -> None:
+    """Graphs may read weights from files of the pack, and from nowhere else."""
+    for name in pack.files:
+        if not name.endswith(".onnx"):
+            continue
+        for location in sorted(external_files(pack.root / name)):
+            target = (PurePosixPath(name).parent / location).as_posix()
+            if not is_inside(location) or target not in pack.files:
+                raise PackError(
+                    f"Pack {pack.id}: {name} reads {location[:80]!r}, which is not one of the pack's files."
+                )
 
 
 def _strings(values: Sequence[str]) -> tuple[str, ...]:
