@@ -166,6 +166,8 @@ def _session(model: str | bytes, device: str, threads: int) -> Any:
     options.execution_mode = ort.ExecutionMode.ORT_SEQUENTIAL
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1
+    # The arena keeps its peak for good (tiny, batches of 4: 1.4 GB after a run without it, 2.0 GB at the
+    # peak); without it a run takes no measurably longer. Spinning threads cost 15 % more processor time.
     options.enable_cpu_mem_arena = False
     options.enable_mem_pattern = device != "directml"  # DirectML refuses memory patterns
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
