@@ -62,7 +62,9 @@ def peak_mb() -> float:
         return next(int(line.split()[1]) * 1024 / 1e6 for line in status if line.startswith("VmHWM"))
 
 
-def run(folder: Path, scene: Path, result: Path, *, crop: int, stride: int, steps: int, batch: int) -> None:
+def run(
+    folder: Path, scene: Path, result: Path, *, crop: int, stride: int, steps: int, batch: int, threads: int
+) -> None:
     import numpy as np
     import torch
     from terratorch.tasks.tiled_inference import tiled_inference
@@ -77,11 +79,13 @@ def run(folder: Path, scene: Path, result: Path, *, crop: int, stride: int, step
         made = model({"S2L2A": tiles}, timesteps=steps)
         return torch.cat([made[target] for target in TARGETS], dim=1)
 
-    began = time.perf_counter()
+    torch.set_num_threads(threads)
+    began, worked = time.perf_counter(), time.process_time()
     output = tiled_inference(forward, image, crop=crop, stride=stride, batch_size=batch)
-    seconds = time.perf_counter() - began
+    seconds, cpu = time.perf_counter() - began, time.process_time() - worked
     report = {
         "seconds": seconds,
+        "cpu_seconds": cpu,
         "tiles": sum(calls),
         "peak_rss_mb": peak_mb(),
         "loaded_rss_mb": loaded,
