@@ -31,7 +31,7 @@ from qgis.PyQt.QtCore import QRectF, QSize, Qt
 from qgis.PyQt.QtGui import QColor, QFont, QImage, QLinearGradient, QPainter, QPen
 from terrane.plugin import styles
 
-PANEL, GAP, TOP, BOTTOM = 560, 24, 64, 112
+PANEL, GAP, TOP, BOTTOM = 500, 24, 64, 112
 INK, SOFT, PAPER = QColor("#22272b"), QColor("#68727a"), QColor("#ffffff")
 TRUE_COLOUR = ("B04", "B03", "B02")
 
