@@ -222,9 +222,15 @@ def python_tag(python: Path) -> str:
 
 
 def clean_environment(**extra: str) -> dict[str, str]:
-    """This process's environment without what would lead rasterio or QGIS to a foreign PROJ or GDAL."""
+    """This process's environment without what would lead rasterio or QGIS to a foreign PROJ, GDAL or Python.
+
+    The Python inside ``qgis_process`` finds its library by the first ``python3`` on PATH, so that the
+    system's must come before those of pyenv and the like.
+    """
     foreign = {"PROJ_LIB", "PROJ_DATA", "GDAL_DATA", "GDAL_DRIVER_PATH", "PYTHONPATH", "PYTHONHOME"}
     env = {key: value for key, value in os.environ.items() if key not in foreign}
+    if Path("/usr/bin/python3").exists():
+        env["PATH"] = os.pathsep.join(["/usr/bin", env.get("PATH", "")])
     return {**env, "PYTHONDONTWRITEBYTECODE": "1", "PYTHONUTF8": "1", **extra}
 
 
