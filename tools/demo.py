@@ -11,7 +11,7 @@ from typing import Optional
 
 from . import environment as env
 from .environment import ROOT, VENV, BuildError, Steps, run, say
-from .linking import PLUGIN, install_into
+from .linking import install_into
 
 WORK = ROOT / ".demo"
 OUT = WORK / "out"
@@ -73,7 +73,6 @@ def _through_qgis(python: Path, outputs: dict[str, Path], steps: Steps) -> None:
     assert process is not None
     with steps.step("plugin in a profile of its own (.demo/profile)"):
         install_into(PROFILE / "profiles" / "default", python)
-        run(process, "plugins", "enable", PLUGIN, env=qgis_environment(), quiet=True)
     with steps.step("qgis_process run terrane:generate"):
         layers = [f"--OUTPUT_{target}={path}" for target, path in outputs.items()]
         targets = [f"--TARGETS={target}" for target in TARGETS]
