@@ -76,7 +76,16 @@ def _through_qgis(python: Path, outputs: dict[str, Path], steps: Steps) -> None:
     with steps.step("qgis_process run terrane:generate"):
         layers = [f"--OUTPUT_{target}={path}" for target, path in outputs.items()]
         targets = [f"--TARGETS={target}" for target in TARGETS]
-        run(process, "run", "terrane:generate", f"--INPUT={SCENE}", *targets, *layers, env=qgis_environment())
+        run(
+            process,
+            "run",
+            "terrane:generate",
+            f"--INPUT={SCENE}",
+            *targets,
+            *layers,
+            env=qgis_environment(),
+            quiet=True,
+        )
     _check_made(outputs)
 
 
