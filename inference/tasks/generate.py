@@ -147,7 +147,7 @@ def _run(job: Job, engine: Engine, geo: Geo, cancel: Cancel, counter: _Counter) 
                 made[target].append(path)
         if counter.skipped == job.tiles:
             raise ExtentError(f"{job.request.scene.name} has no valid pixel in the extent asked for.")
-        _warp(job, made, staging, geo, cancel)
+        _warp(job, made, staging, geo, cancel, counter)
         cancel.raise_if_set()
         staging.deliver()
 
@@ -180,12 +180,15 @@ def _run_part(
             writer.commit()
 
 
-def _warp(job: Job, made: Mapping[str, list[str]], staging: Staging, geo: Geo, cancel: Cancel) -> None:
+def _warp(
+    job: Job, made: Mapping[str, list[str]], staging: Staging, geo: Geo, cancel: Cancel, counter: _Counter
+) -> None:
     """Bring results from the model's grids onto the input's pixels."""
     if job.warp_to is None:
         return
     for target in job.targets:
         cancel.raise_if_set()
+        counter.say(f"Warping {target.id}")
         geo.warp(
             staging.path(target.id), made[target.id], job.warp_to, target.spec, resampling=target.resampling
         )

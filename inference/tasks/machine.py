@@ -6,6 +6,7 @@ from __future__ import annotations
 import json
 import os
 import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Optional
 
@@ -81,7 +82,8 @@ class Timings:
             part.write_text(json.dumps(kept, indent=1), encoding="utf-8")
             os.replace(part, self._path)
         except OSError:
-            part.unlink(missing_ok=True)
+            with suppress(OSError):
+                part.unlink()
 
     def _read(self) -> dict[str, Any]:
         try:

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import io
 import json
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -17,7 +18,7 @@ from rasters import CORNER, files_in, ramp_image, read, write_scene
 from terrane import __version__
 from terrane.inference import cli, commands
 from terrane.inference.console import ProgressLine, duration, run_cancellable
-from terrane.inference.errors import Cancelled, InputError
+from terrane.inference.errors import Cancelled, InputError, RuntimeMissing
 from terrane.inference.packs.manifest import Pack
 from terrane.inference.types import Cancel, Progress
 from toy_pack import build_toy_pack
@@ -190,6 +191,27 @@ def test_a_bug_keeps_its_traceback(scene: str, monkeypatch: pytest.MonkeyPatch, 
     monkeypatch.setattr(commands, "_open", broken)
     with pytest.raises(ZeroDivisionError):
         run("generate", scene, "--to", "DEM", "-o", tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_machine_that_cannot_exits_3(
+    scene: str, toy: Pack, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    words = ("generate", scene, "--to", "DEM", "-o", tmp_path / "out", "--model", toy.root, "--quiet")
+
+    def missing(*_: object, **__: object) -> None:
+        raise RuntimeMissing("ONNX Runtime is not installed.")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("terrane.inference.tasks.generate.make_runtime", missing)
+        assert run(*words) == 3
+    usage = shutil.disk_usage(tmp_path)._replace(free=1000)
+    with monkeypatch.context() as patch:
+        patch.setattr(shutil, "disk_usage", lambda _: usage)
+        assert run(*words) == 3
+    first, second = capsys.readouterr().err.splitlines()
+    assert first == "terrane: ONNX Runtime is not installed."
+    assert "Free some space" in second
     assert not (tmp_path / "out").exists()
 
 
