@@ -13,6 +13,7 @@ import io
 import mmap
 import os
 import pickle
+import struct
 import zipfile
 import zlib
 from collections.abc import Iterator, Mapping
@@ -62,6 +63,18 @@ _UNPICKLING = (
     ValueError,
 )
 """All that a broken pickle makes Python's unpickler raise."""
+
+_BROKEN_ZIP = (
+    zipfile.BadZipFile,
+    zlib.error,
+    EOFError,
+    OSError,
+    OverflowError,
+    RuntimeError,
+    ValueError,
+    struct.error,
+)
+"""All that a broken zip makes zipfile raise (an encrypted one: RuntimeError)."""
 
 
 @dataclass(frozen=True)
@@ -171,7 +184,7 @@ class _Archive:
         try:
             with self._file:
                 self._open()
-        except (zipfile.BadZipFile, NotImplementedError, EOFError, zlib.error) as error:
+        except _BROKEN_ZIP as error:
             self.refuse("is damaged or was cut off (its zip cannot be read); download it again", error)
 
     def _open(self) -> None:
@@ -213,7 +226,7 @@ class _Archive:
             if info.compress_type != zipfile.ZIP_STORED:
                 return self._zip.read(info)
             view = self._stored(info)
-        except (zipfile.BadZipFile, NotImplementedError, EOFError, zlib.error, RuntimeError) as error:
+        except _BROKEN_ZIP as error:
             self.refuse(f"is damaged: its storage {record!r} cannot be read", error)
         if record not in self._checked:
             if zlib.crc32(view) != info.CRC:

@@ -150,7 +150,7 @@ def mae_graphs(
             f"embed_{modality}_ids", EmbedIds(mae, key), {"ids": zeros}, {"ids": batch}, ("tokens", "emb")
         )
         graphs.append(source)
-    inputs = {"tokens": example, "emb": example}
+    inputs = {"tokens": example, "emb": example.clone()}  # one tensor would become one input
     graphs.append(GraphSource("encoder", Encoder(mae), inputs, dict.fromkeys(inputs, tokens), ("context",)))
     for modality, key in targets.items():
         source = GraphSource(

@@ -135,7 +135,7 @@ def rerandomise(module: Any, seed: int) -> list[str]:
         zeros, ones = bool((tensor == 0).all()), bool((tensor == 1).all())
         if zeros or ones:
             noise = torch.randn(tensor.shape, generator=generator)
-            tensor.copy_(0.08 * noise + (1.0 if ones else 0.0))
+            tensor.copy_((0.03 if tensor.ndim > 1 else 0.08) * noise + (1.0 if ones else 0.0))
             changed.append(name)
     return changed
 
