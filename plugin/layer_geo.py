@@ -24,6 +24,7 @@ from .i18n import tr
 PREFIX = "qgis:"
 _MARGIN = 4
 """Source pixels around the part that a warp needs: cubic interpolation reaches two."""
+_LARGEST = np.finfo(np.float32).max
 _DTYPES = {
     Qgis.DataType.Byte: "uint8",
     Qgis.DataType.UInt16: "uint16",
@@ -84,6 +85,9 @@ class ProviderRaster:
         dtype = np.dtype(_DTYPES[block.dataType()])
         raw = np.frombuffer(bytes(block.data()), dtype).reshape(window.height, window.width)
         values = raw.astype(np.float32)
+        if dtype.kind == "f":
+            # QGIS's raster calculator (virtual rasters) marks what is missing so, and does not declare it.
+            values[np.abs(values) >= _LARGEST] = np.nan
         if block.hasNoDataValue():
             values[raw == dtype.type(block.noDataValue())] = np.nan
         elif block.hasNoData():

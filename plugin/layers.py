@@ -84,14 +84,14 @@ def is_product(path: str) -> bool:
 
 def wkt(crs: QgsCoordinateReferenceSystem) -> str:
     """WKT of a QGIS CRS as the engine takes it."""
-    return str(crs.toWkt(CRS_WKT))
+    return str(crs.toWkt(CRS_WKT)) if crs.isValid() else ""
 
 
 def area_of_box(box: QgsRectangle, crs: QgsCoordinateReferenceSystem) -> Area:
-    """A rectangle in some CRS. Raises ExtentError where it is empty."""
+    """A rectangle in some CRS (an invalid one: the input's own). Raises ExtentError where it is empty."""
     if box.isEmpty() or not box.isFinite():
         raise ExtentError(tr("The area is empty."))
-    return Area(BBox(box.xMinimum(), box.yMinimum(), box.xMaximum(), box.yMaximum()), wkt(crs))
+    return Area(BBox(box.xMinimum(), box.yMinimum(), box.xMaximum(), box.yMaximum()), wkt(crs) or None)
 
 
 def area_of_polygons(geometries: Sequence[QgsGeometry], crs: QgsCoordinateReferenceSystem) -> Area:
@@ -106,7 +106,7 @@ def area_of_polygons(geometries: Sequence[QgsGeometry], crs: QgsCoordinateRefere
             rings.append(tuple(tuple((point.x(), point.y()) for point in ring) for ring in polygon))
     if not rings:
         raise ExtentError(tr("There is no polygon to generate in."))
-    return Area(None, wkt(crs), tuple(rings))
+    return Area(None, wkt(crs) or None, tuple(rings))
 
 
 def area_of_selection(layer: Optional[QgsVectorLayer]) -> Area:

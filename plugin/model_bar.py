@@ -54,7 +54,6 @@ class ModelBar(QWidget):
         self.options.setToolTip(tr("Options: folders, device, threads"))
         self.runtime = RuntimeRow(self)
         self.note = Note(parent=self)
-        self.starter = StarterRow(self)
         top = QHBoxLayout()
         top.setSpacing(6)
         top.addWidget(self.combo, 1)
@@ -66,9 +65,7 @@ class ModelBar(QWidget):
         layout.addWidget(self.device)
         layout.addWidget(self.runtime)
         layout.addWidget(self.note)
-        layout.addWidget(self.starter)
         self.combo.currentIndexChanged.connect(self._picked)
-        self.starter.get.clicked.connect(self.open_dialog)
         self.runtime.installed.connect(self._runtime_installed)
 
     # What is chosen.
@@ -90,8 +87,10 @@ class ModelBar(QWidget):
         return runtime_folder.is_installed()
 
     def choose(self, model: str) -> None:
-        """Choose a model that is there; an unknown one changes nothing."""
+        """Choose a model; one that is not there is chosen when the list is read again, if it is there then."""
         place = find_data(self.combo, model)
+        if not self._cards:
+            self._last = model
         if place >= 0:
             self.combo.setCurrentIndex(place)
 
@@ -137,7 +136,6 @@ class ModelBar(QWidget):
         self._last = str(data or "")
         card = self._cards.get(self._last)
         self.note.say(card.error if card is not None else tr("There is no model yet; add one to begin."))
-        self.starter.show_card(self.card)
         self.changed.emit()
 
     def open_dialog(self) -> None:
@@ -182,30 +180,6 @@ class ModelBar(QWidget):
     def _runtime_installed(self) -> None:
         self._probe()
         self.changed.emit()
-
-
-class StarterRow(QWidget):
-    """One line about a model that is only for trying things out, and the way to the real ones."""
-
-    def __init__(self, parent: Optional[QWidget] = None) -> None:
-        super().__init__(parent)
-        row = QHBoxLayout(self)
-        row.setContentsMargins(0, 0, 0, 0)
-        row.setSpacing(6)
-        self.note = Note("mIconInfo", self)
-        self.get = QPushButton(tr("Get TerraMind…"), self)
-        row.addWidget(self.note, 1)
-        row.addWidget(self.get)
-        self.hide()
-
-    def show_card(self, card: Any) -> None:
-        """Show the notice of a synthetic model."""
-        is_starter = card is not None and bool(card.notice)
-        if is_starter:
-            starter = card.id == "starter"
-            self.note.say(tr("The starter model is for trying things out.") if starter else card.notice)
-            self.note.setToolTip(card.notice)
-        self.setVisible(is_starter)
 
 
 class RuntimeRow(QWidget):

@@ -95,6 +95,12 @@ def tiles_word(count: int) -> str:
     return tr("1 tile") if count == 1 else tr("{count} tiles").format(count=QLocale().toString(count))
 
 
+def progress_word(done: int, total: int) -> str:
+    """How far a run is."""
+    locale = QLocale()
+    return tr("{done} of {total} tiles").format(done=locale.toString(done), total=locale.toString(total))
+
+
 def extent_word(width_m: float, height_m: float) -> str:
     """Width and height of an area."""
     if max(width_m, height_m) < 1000:

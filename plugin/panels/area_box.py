@@ -37,7 +37,7 @@ class AreaBox(QWidget):
         grid = QGridLayout()
         grid.setContentsMargins(0, 0, 0, 0)
         grid.setHorizontalSpacing(12)
-        grid.setVerticalSpacing(6)
+        grid.setVerticalSpacing(3)
         for place, (key, words, tip) in enumerate(self._options()):
             button = QRadioButton(words, self)
             button.setToolTip(tip)

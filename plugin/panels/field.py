@@ -3,13 +3,18 @@
 
 from __future__ import annotations
 
-from typing import Optional
+from collections.abc import Sequence
+from typing import Any, Optional
 
 from qgis.gui import QgsCollapsibleGroupBox
 from qgis.PyQt.QtCore import QSize, Qt
-from qgis.PyQt.QtWidgets import QComboBox, QHBoxLayout, QLabel, QSizePolicy, QStyle, QVBoxLayout, QWidget
+from qgis.PyQt.QtWidgets import QComboBox, QGridLayout, QHBoxLayout, QLabel, QSizePolicy, QStyle, QVBoxLayout, QWidget
 
 from ..icons import theme
+
+
+_NARROW = 44
+"""Characters of width under which labels go above their fields."""
 
 
 class Note(QWidget):
@@ -47,7 +52,7 @@ class Fold(QgsCollapsibleGroupBox):
         self.setCollapsed(True)
         self.setSaveCollapsedState(False)
         self.body = QVBoxLayout(self)
-        self.body.setContentsMargins(0, 6, 0, 6)
+        self.body.setContentsMargins(6, 6, 6, 6)
         self.body.setSpacing(6)
 
 
@@ -56,10 +61,64 @@ def wrapped(parent: Optional[QWidget] = None, text: str = "") -> QLabel:
     label = QLabel(text, parent)
     label.setWordWrap(True)
     label.setMinimumWidth(1)
-    policy = QSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Minimum)
+    policy = QSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
     policy.setHeightForWidth(True)
     label.setSizePolicy(policy)
+    label.setTextInteractionFlags(
+        Qt.TextInteractionFlag.LinksAccessibleByMouse | Qt.TextInteractionFlag.LinksAccessibleByKeyboard)
     return label
+
+
+def link(words: str) -> str:
+    """An action inside a line of text."""
+    return f'<a href="#">{words}</a>'
+
+
+def together(words: str) -> str:
+    """Words that should not be torn apart at the end of a line."""
+    return words.replace(" ", "\u00a0")
+
+
+class Fields(QWidget):
+    """Rows of label and field: labels on the left, or above the fields where the dock is narrow."""
+
+    def __init__(self, rows: Sequence[tuple[str, QWidget, QWidget]], parent: Optional[QWidget] = None) -> None:
+        """``rows``: label, field, and the widget inside the field that the label's key jumps to."""
+        super().__init__(parent)
+        self._rows = [(caption(words, buddy, self), field) for words, field, buddy in rows]
+        self._grid = QGridLayout(self)
+        self._grid.setContentsMargins(0, 0, 0, 0)
+        self._grid.setHorizontalSpacing(9)
+        self._narrow: Optional[bool] = None
+        self._arrange(narrow=False)
+
+    def resizeEvent(self, event: Any) -> None:
+        """Arrange anew where the width asks for it."""
+        super().resizeEvent(event)
+        self._arrange(narrow=self.width() < _NARROW * self.fontMetrics().averageCharWidth())
+
+    def _arrange(self, *, narrow: bool) -> None:
+        if narrow == self._narrow:
+            return
+        self._narrow = narrow
+        for label, field in self._rows:
+            self._grid.removeWidget(label)
+            self._grid.removeWidget(field)
+        for row, (label, field) in enumerate(self._rows):
+            label.setContentsMargins(0, 4 if not narrow else 6 * bool(row), 0, 0)
+            if narrow:
+                self._grid.addWidget(label, 2 * row, 0, 1, 2)
+                self._grid.addWidget(field, 2 * row + 1, 0, 1, 2)
+            else:
+                self._grid.addWidget(label, 2 * row, 0, Qt.AlignmentFlag.AlignTop)
+                self._grid.addWidget(field, 2 * row, 1)
+        self._grid.setVerticalSpacing(3 if narrow else 9)
+        self._grid.setColumnStretch(1, 1)
+
+    def minimumSizeHint(self) -> QSize:
+        """No wider than the fields alone: the labels can move."""
+        hint = super().minimumSizeHint()
+        return QSize(max(field.minimumSizeHint().width() for _, field in self._rows), hint.height())
 
 
 def caption(text: str, buddy: QWidget, parent: Optional[QWidget] = None) -> QLabel:

@@ -10,7 +10,7 @@ from typing import Any, Optional
 
 from qgis.core import QgsProcessingUtils, QgsRasterLayer
 from qgis.PyQt.QtCore import Qt
-from qgis.PyQt.QtWidgets import QFrame, QGridLayout, QScrollArea, QVBoxLayout, QWidget
+from qgis.PyQt.QtWidgets import QFrame, QScrollArea, QVBoxLayout, QWidget
 
 from .. import results, settings
 from ..i18n import tr
@@ -18,10 +18,24 @@ from ..jobs import Task
 from ..words import duration, extent_word, layer_word, listing, tiles_word
 from ..workbench import Workbench
 from .area_box import LAYER, AreaBox
-from .field import Note, caption
+from .field import Fields, Note, link, together
 from .options_boxes import QualityBox, SaveBox, TargetsBox
 from .run_bar import RunBar
 from .source_box import SourceBox
+
+
+class StarterNote(Note):
+    """One line about a model that is only for trying things out, and the way to the real ones."""
+
+    def show_card(self, card: Any) -> None:
+        """Show the notice of a synthetic model; none for others."""
+        if card is None or not card.notice:
+            self.say("")
+            return
+        notice = tr("The starter model is for trying things out.") if card.id == "starter" else card.notice
+        more = link(together(tr("Get TerraMind…")))
+        self.say(f"{notice} {more}")
+        self.setToolTip(card.notice)
 
 
 class GeneratePanel(QWidget):
@@ -36,6 +50,7 @@ class GeneratePanel(QWidget):
         self.quality = QualityBox(self)
         self.save = SaveBox(self)
         self.problem = Note(parent=self)
+        self.starter = StarterNote(parent=self)
         self.bar = RunBar(tr("Generate"), self)
         self._task: Optional[Task] = None
         self._modality = ""
@@ -45,25 +60,18 @@ class GeneratePanel(QWidget):
         for box in (self.area, self.targets, self.quality, self.save):
             box.changed.connect(self.refresh)
         self.bench.models.changed.connect(self._model_changed)
+        self.starter.text.linkActivated.connect(lambda: self.bench.models.open_dialog())
         self.bar.run.connect(self.run)
         self.bar.cancel.connect(self.cancel)
 
     def _lay_out(self) -> None:
         fields = QWidget(self)
-        grid = QGridLayout()
-        grid.setContentsMargins(0, 0, 0, 0)
-        grid.setHorizontalSpacing(9)
-        grid.setVerticalSpacing(12)
         rows = ((tr("From"), self.source, self.source.combo), (tr("Over"), self.area, self.area.buttons["map"]),
                 (tr("Into"), self.targets, self.targets))
-        for row, (words, box, buddy) in enumerate(rows):
-            grid.addWidget(caption(words, buddy, fields), row, 0, Qt.AlignmentFlag.AlignTop)
-            grid.addWidget(box, row, 1)
-        grid.setColumnStretch(1, 1)
         column = QVBoxLayout(fields)
-        column.setContentsMargins(9, 6, 9, 6)
+        column.setContentsMargins(9, 3, 9, 6)
         column.setSpacing(9)
-        column.addLayout(grid)
+        column.addWidget(Fields(rows, fields))
         column.addWidget(self.quality)
         column.addWidget(self.save)
         column.addStretch(1)
@@ -76,6 +84,7 @@ class GeneratePanel(QWidget):
         bottom.setContentsMargins(9, 0, 9, 9)
         bottom.setSpacing(6)
         bottom.addWidget(self.problem)
+        bottom.addWidget(self.starter)
         bottom.addWidget(self.bar)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
@@ -130,6 +139,7 @@ class GeneratePanel(QWidget):
     def _model_changed(self) -> None:
         card = self.bench.models.card
         self.targets.offer(card.targets if card is not None else ())
+        self.starter.show_card(card)
         self.refresh()
 
     def _source_changed(self) -> None:
@@ -180,7 +190,7 @@ class GeneratePanel(QWidget):
         parts = [extent_word(found.width_m, found.height_m), tiles_word(found.tiles)]
         if found.seconds is not None:
             parts.append(tr("about {time}").format(time=duration(found.seconds)))
-        self.area.forecast.setText(" · ".join(parts))
+        self.area.forecast.setText(" · ".join(map(together, parts)))
         return self._can_save(request)
 
     def _can_save(self, request: Any) -> bool:

@@ -30,9 +30,11 @@ class TargetsBox(QWidget):
     def __init__(self, parent: Optional[QWidget] = None) -> None:
         super().__init__(parent)
         self.boxes: dict[str, QCheckBox] = {}
+        self._wanted: tuple[str, ...] = DEFAULT_TARGETS
+        """What to tick among what the next model offers."""
         self._grid = QGridLayout()
         self._grid.setContentsMargins(0, 0, 0, 0)
-        self._grid.setVerticalSpacing(6)
+        self._grid.setVerticalSpacing(3)
         self.note = Note(parent=self)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 2, 0, 0)
@@ -46,7 +48,7 @@ class TargetsBox(QWidget):
         known += [target for target in targets if target not in known]
         if known == list(self.boxes):
             return
-        ticked = self.targets() or DEFAULT_TARGETS
+        ticked = self.targets() or self._wanted
         for box in self.boxes.values():
             self._grid.removeWidget(box)
             box.deleteLater()
@@ -64,7 +66,8 @@ class TargetsBox(QWidget):
         return tuple(target for target, box in self.boxes.items() if box.isChecked())
 
     def set_targets(self, targets: Sequence[str]) -> None:
-        """Tick these and no others."""
+        """Tick these and no others; those that no model offers yet are ticked when one does."""
+        self._wanted = tuple(targets)
         for target, box in self.boxes.items():
             box.blockSignals(True)
             box.setChecked(target in targets)

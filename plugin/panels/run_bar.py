@@ -9,7 +9,7 @@ from qgis.PyQt.QtCore import pyqtSignal
 from qgis.PyQt.QtWidgets import QHBoxLayout, QLabel, QProgressBar, QPushButton, QStackedWidget, QVBoxLayout, QWidget
 
 from ..i18n import tr
-from ..words import duration
+from ..words import duration, progress_word
 
 
 class RunBar(QStackedWidget):
@@ -70,7 +70,7 @@ class RunBar(QStackedWidget):
             return
         self.bar.setRange(0, max(1, progress.total))
         self.bar.setValue(progress.done)
-        words = tr("{done} of {total} tiles").format(done=progress.done, total=progress.total)
+        words = progress_word(progress.done, progress.total)
         if progress.done >= progress.total:
             words = tr("Writing layers…")
         elif progress.seconds_left is not None:

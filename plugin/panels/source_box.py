@@ -15,7 +15,7 @@ from ..compat import RASTER_FILTER
 from ..i18n import tr
 from ..layers import Input, from_layers, from_path
 from ..words import input_word
-from .field import Note, wrapped
+from .field import Note, link, together, wrapped
 
 
 @dataclass(frozen=True)
@@ -59,11 +59,7 @@ class SourceBox(QWidget):
         menu.addAction(tr("Open product file (.zip, STAC item)…"), self._choose_file)
         self.more.setMenu(menu)
         self.words = wrapped(self)
-        self.change = QToolButton(self)
-        self.change.setText(tr("Change…"))
-        self.change.setToolTip(tr("See and change which layer band is which, and the offset"))
-        self.change.setAutoRaise(True)
-        self.change.clicked.connect(self.edit)
+        self.words.linkActivated.connect(lambda: self.edit())
         self.note = Note(parent=self)
         self._lay_out()
 
@@ -72,15 +68,11 @@ class SourceBox(QWidget):
         top.setSpacing(6)
         top.addWidget(self.combo, 1)
         top.addWidget(self.more)
-        line = QHBoxLayout()
-        line.setSpacing(6)
-        line.addWidget(self.words, 1)
-        line.addWidget(self.change)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(6)
         layout.addLayout(top)
-        layout.addLayout(line)
+        layout.addWidget(self.words)
         layout.addWidget(self.note)
 
     # What is chosen.
@@ -189,7 +181,6 @@ class SourceBox(QWidget):
             self.words.setText(tr("Add a Sentinel-2 image to the project, or drop a file here."))
         else:
             self._read()
-        self.change.setVisible(self._recognition is not None)
         self._say()
         self.changed.emit()
 
@@ -222,20 +213,22 @@ class SourceBox(QWidget):
 
     def _say(self) -> None:
         found, scene = self._recognition, self._scene
-        warnings: tuple[str, ...] = ()
+        parts: list[str] = []
         if scene is not None:
             parts = [input_word(scene.modality), tr("{count} bands").format(count=len(scene.bands)),
                      self._resolution(scene.grid)]
             if scene.offset_note:
-                parts.append(scene.offset_note)
-            self.words.setText(" · ".join(parts))
-            warnings = scene.warnings
+                # Where it comes from is for the tooltip.
+                parts.append(scene.offset_note.partition(",")[0])
         elif found is not None:
-            self.words.setText(tr("{count} bands, not recognised").format(count=len(found.candidates)))
-        elif self.title:
-            self.words.setText("")
+            parts = [tr("{count} bands").format(count=len(found.candidates)), tr("not recognised")]
+        if found is not None:
+            parts.append(link(tr("Change…")))
+        if self.title:
+            self.words.setText(" · ".join(part if "<a" in part else together(part) for part in parts))
+        self.words.setToolTip(scene.offset_note if scene is not None else "")
         self.words.setVisible(bool(self.words.text()))
-        self.note.say(self._problem or "\n".join(warnings))
+        self.note.say(self._problem or "\n".join(scene.warnings if scene is not None else ()))
 
     def _resolution(self, grid: Any) -> str:
         metres = self._input.geo.metres_per_unit(grid.crs) if self._input is not None else None

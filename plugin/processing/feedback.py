@@ -10,7 +10,7 @@ from qgis.PyQt.QtCore import Qt
 
 from ...inference import Cancel
 from ..i18n import tr
-from ..words import device_word, duration
+from ..words import device_word, duration, progress_word
 
 
 class Listener:
@@ -29,7 +29,7 @@ class Listener:
         if self._feedback.isCanceled():
             self.cancel.set()
         self._feedback.setProgress(100.0 * progress.fraction)
-        words = tr("{done} of {total} tiles").format(done=progress.done, total=progress.total)
+        words = progress_word(progress.done, progress.total)
         if progress.seconds_left is not None and progress.done < progress.total:
             left = tr("{time} left").format(time=duration(progress.seconds_left))
             words = f"{words} · {left}"
