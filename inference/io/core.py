@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 import os
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Optional
 
@@ -281,6 +281,29 @@ class BaseGeo(ABC):
             raise ExtentError("The extent does not exist in the other coordinate system; check its CRS.")
         px, py = [p[0] for p in points], [p[1] for p in points]
         return BBox(min(px), min(py), max(px), max(py))
+
+
+def each_possible(
+    function: Callable[[Sequence[float], Sequence[float]], tuple[list[float], list[float]]],
+    xs: Sequence[float],
+    ys: Sequence[float],
+    failures: tuple[type[Exception], ...],
+) -> tuple[list[float], list[float]]:
+    """Transform points with a function that fails as a whole where one point has no image.
+
+    Halves until the culprits are alone; these become inf.
+    """
+    if not xs:
+        return [], []
+    try:
+        return function(xs, ys)
+    except failures:
+        if len(xs) == 1:
+            return [math.inf], [math.inf]
+    half = len(xs) // 2
+    first = each_possible(function, xs[:half], ys[:half], failures)
+    second = each_possible(function, xs[half:], ys[half:], failures)
+    return first[0] + second[0], first[1] + second[1]
 
 
 def _mosaic(readers: Sequence[Reader], window: Window, spec: OutputSpec) -> Array:

@@ -9,8 +9,9 @@ against one numpy) is not needed.
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import Any, Callable, Optional
 
 import numpy as np
@@ -20,11 +21,14 @@ from ..errors import InputError, SourceError
 from ..grid import Affine, Grid
 from ..types import Size, Window
 from .base import Array, BandInfo, Float32, OutputSpec
-from .core import BaseGeo, Header, short_name
+from .core import BaseGeo, Header, each_possible, short_name
 from .headers import IDENTITY, band_name, color_name, wavelength_nm
 from .output import RasterSink, creation_options
 from .reader import Dataset
 from .vrt import GDAL_TYPES
+
+CACHE_BYTES = 256 * 2**20
+"""Bound of GDAL's block cache outside QGIS."""
 
 
 class GdalError(OSError):
@@ -34,23 +38,16 @@ class GdalError(OSError):
 @contextmanager
 def quiet() -> Iterator[None]:
     """Keep GDAL's messages off the screen, in this thread, and forget earlier ones."""
-    manager = getattr(gdal, "ExceptionMgr", None)
-    if manager is not None:
-        # GDAL 3.7 and later: a per-thread switch that also spares its FutureWarning.
-        with manager(useExceptions=False):
-            gdal.PushErrorHandler("CPLQuietErrorHandler")
-            try:
-                gdal.ErrorReset()
-                yield
-            finally:
-                gdal.PopErrorHandler()
-        return
-    gdal.PushErrorHandler("CPLQuietErrorHandler")
-    try:
+    with ExitStack() as stack:
+        for module in (gdal, osr):
+            # GDAL 3.7 and later: a switch for this thread alone, which also spares its FutureWarning.
+            manager = getattr(module, "ExceptionMgr", None)
+            if manager is not None:
+                stack.enter_context(manager(useExceptions=False))
+        gdal.PushErrorHandler("CPLQuietErrorHandler")
+        stack.callback(gdal.PopErrorHandler)
         gdal.ErrorReset()
         yield
-    finally:
-        gdal.PopErrorHandler()
 
 
 def call(function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
@@ -141,7 +138,8 @@ class GdalSink:
 
 
 def _crs(text: str) -> Any:
-    crs = osr.SpatialReference()
+    with quiet():
+        crs = osr.SpatialReference()
     try:
         code = call(crs.SetFromUserInput, text)
     except GdalError as error:
@@ -163,6 +161,9 @@ class GdalGeo(BaseGeo):
 
     def __init__(self) -> None:
         self._crs_cache: dict[str, Any] = {}
+        if "qgis.core" not in sys.modules and gdal.GetCacheMax() > CACHE_BYTES:
+            # GDAL's default is a twentieth of the machine's memory. Inside QGIS it is QGIS's to decide.
+            gdal.SetCacheMax(CACHE_BYTES)
 
     def _srs(self, text: str) -> Any:
         if text not in self._crs_cache:
@@ -245,12 +246,17 @@ class GdalGeo(BaseGeo):
         with quiet():
             try:
                 step = osr.CoordinateTransformation(source, target)
-                points = step.TransformPoints([(float(x), float(y)) for x, y in zip(xs, ys)])
             except RuntimeError as error:
                 raise InputError(
                     f"There is no way from {self.crs_name(src)} to {self.crs_name(dst)}."
                 ) from error
-        return [p[0] for p in points], [p[1] for p in points]
+
+            def some(x: Sequence[float], y: Sequence[float]) -> tuple[list[float], list[float]]:
+                points = step.TransformPoints(list(zip(x, y)))
+                return [p[0] for p in points], [p[1] for p in points]
+
+            # With exceptions on in the process, one point without an image fails the whole call.
+            return each_possible(some, list(map(float, xs)), list(map(float, ys)), (RuntimeError,))
 
 
 def _band(band: Any) -> BandInfo:

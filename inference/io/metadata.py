@@ -25,9 +25,10 @@ BAND_IDS = MODALITIES["S2L1C"].band_names
 REFLECTANCE_SCALE = 10000.0
 """TerraMind's unit is reflectance times this."""
 
-MTD_NAME = re.compile(
-    r"(^|/)MTD_MSIL(1C|2A)\.xml$|(^|/)S2._.*_MTD_.*MSIL?(1C|2A).*\.xml$|(^|/)MTD_MSIL2A\.xml$"
-)
+# The second form is that of products before November 2016 (S2A_OPER_MTD_SAFL1C_PDMC_….xml).
+MTD_NAME = re.compile(r"(?:^|/)(?:MTD_MSIL(?:1C|2A)|S2._\w+_MTD_SAFL(?:1C|2A)_.*)\.xml$")
+INNER_FOLDER = re.compile(r"R\d\dm|IMG_DATA|GRANULE|L(?:1C|2A)_T.*|S2._(?:OPER|USER)_.*")
+"""Folders of a product that lie below its metadata file."""
 
 
 @dataclass(frozen=True)
@@ -91,7 +92,7 @@ def _number(text: str, name: str) -> float:
 def find_mtd(path: str) -> Optional[str]:
     """The metadata file of the product that a band file belongs to: beside it, or up its SAFE tree."""
     folder = os.path.dirname(os.path.abspath(path))
-    for level in range(6):
+    while True:
         try:
             names = sorted(os.listdir(folder))
         except OSError:
@@ -99,20 +100,9 @@ def find_mtd(path: str) -> Optional[str]:
         for name in names:
             if MTD_NAME.search(name):
                 return os.path.join(folder, name)
-        # Beside the file any folder will do; further up only while still inside a product.
-        inside = ".SAFE" in folder or os.path.basename(folder) in (
-            "IMG_DATA",
-            "R10m",
-            "R20m",
-            "R60m",
-            "GRANULE",
-        )
-        if level > 0 and not inside and os.path.basename(os.path.dirname(folder)) != "GRANULE":
-            return None
-        if not inside:
+        if not INNER_FOLDER.fullmatch(os.path.basename(folder)):
             return None
         folder = os.path.dirname(folder)
-    return None
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, Optional
 
-import numpy as np
 import rasterio
 import rasterio.shutil
 from rasterio._err import CPLE_BaseError
@@ -23,7 +22,7 @@ from ..errors import InputError, SourceError
 from ..grid import Affine, Grid
 from ..types import Size, Window
 from .base import Array, BandInfo, Float32, OutputSpec
-from .core import BaseGeo, Header, short_name
+from .core import BaseGeo, Header, each_possible, short_name
 from .headers import IDENTITY, band_name, color_name, wavelength_nm
 from .output import RasterSink, creation_options
 from .reader import Dataset
@@ -205,24 +204,14 @@ class RasterioGeo(BaseGeo):
         """Coordinates in x/y (east/north) order whatever the CRS says; inf where undefined."""
         if self.same_crs(src, dst):
             return list(map(float, xs)), list(map(float, ys))
+        source, target = self._crs(src), self._crs(dst)
+
+        def some(x: Sequence[float], y: Sequence[float]) -> tuple[list[float], list[float]]:
+            points = warp_transform(source, target, x, y)
+            return list(points[0]), list(points[1])
+
         with _session():
-            points = _transform(self._crs(src), self._crs(dst), np.asarray(xs, float), np.asarray(ys, float))
-        return points[0].tolist(), points[1].tolist()
-
-
-def _transform(src: CRS, dst: CRS, xs: Array, ys: Array) -> tuple[Array, Array]:
-    """Rasterio fails as a whole where one point fails, so halve until the culprits are alone."""
-    if not len(xs):
-        return xs, ys
-    try:
-        x, y = warp_transform(src, dst, xs, ys)[:2]
-        return np.asarray(x, float), np.asarray(y, float)
-    except FAILURES:
-        if len(xs) == 1:
-            return np.array([np.inf]), np.array([np.inf])
-    half = len(xs) // 2
-    first, second = _transform(src, dst, xs[:half], ys[:half]), _transform(src, dst, xs[half:], ys[half:])
-    return np.concatenate([first[0], second[0]]), np.concatenate([first[1], second[1]])
+            return each_possible(some, list(map(float, xs)), list(map(float, ys)), FAILURES)
 
 
 def _wkt(crs: CRS) -> str:

@@ -553,3 +553,35 @@ def test_bounds_are_densified(geo):
     geos = geo.parse_crs("+proj=geos +lon_0=-75 +h=35786023 +sweep=x")
     with pytest.raises(ExtentError):
         geo.transform_bounds(BBox(100.0, 10.0, 110.0, 20.0), lonlat, geos)
+
+
+# What the process must not notice ---------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("on", [False, True])
+def test_gdal_keeps_the_process_as_it_was(tmp_path, capfd, on):
+    geo = make_geo("gdal")
+    from osgeo import gdal, osr
+
+    before = gdal.GetUseExceptions()
+    (gdal.UseExceptions if on else gdal.DontUseExceptions)()
+    (osr.UseExceptions if on else osr.DontUseExceptions)()
+    try:
+        grid = utm(geo)
+        path = save(geo, tmp_path / "a.tif", grid, noise((1, 70, 90)))
+        target = Grid(geo.parse_crs("EPSG:4326"), Affine(0.0001, 0, 9.0, 0, -0.0001, 46.05), Size(50, 50))
+        geo.reader([BandRef(path)], target).read(target.window)
+        with pytest.raises(SourceError):
+            geo.describe(__file__)
+        with pytest.raises(InputError):
+            geo.parse_crs("nonsense")
+        xs, _ = geo.transform(target.crs, geo.parse_crs("EPSG:3857"), [9.0, 9.0], [48.0, 91.0])
+        assert math.isfinite(xs[0])
+        assert math.isinf(xs[1])
+        assert bool(gdal.GetUseExceptions()) == on
+        assert bool(osr.GetUseExceptions()) == on
+    finally:
+        osr.DontUseExceptions()  # the order matters: they are a stack
+        (gdal.UseExceptions if before else gdal.DontUseExceptions)()
+    out, err = capfd.readouterr()
+    assert (out, err) == ("", "")

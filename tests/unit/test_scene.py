@@ -126,6 +126,32 @@ def test_quantification_and_odd_offsets(geo, tmp_path):
     assert {(b.scale, b.offset) for b in scene.bands} == {(0.5, -18.5)}
 
 
+def test_names_before_november_2016(geo, tmp_path):
+    root = tmp_path / "S2A_OPER_PRD_MSIL1C_PDMC_20160101T000000_R108_V20160101T103021.SAFE"
+    images = root / "GRANULE" / "S2A_OPER_MSI_L1C_TL_EPA__20160101T000000_A000001_T32TPS_N02.01" / "IMG_DATA"
+    for band, gsd in GSD.items():
+        name = f"S2A_OPER_MSI_L1C_TL_EPA__20160101T000000_A000001_T32TPS_{band}.tif"
+        write_band(images / name, pixels(band, gsd), gsd)
+    mtd = root / "S2A_OPER_MTD_SAFL1C_PDMC_20160101T000000_R108_V20160101T103021.xml"
+    mtd.write_text(metadata("1C", "02.01", None))
+    scene = open_scene(str(root), geo=geo)
+    check_product(scene, geo, "S2L1C")
+    assert mtd.name in scene.offset_note
+    files = sorted(str(p) for p in images.iterdir())
+    assert open_scene(files, geo=geo).offset_note == scene.offset_note
+
+
+def test_radar_files_share_their_name(geo, tmp_path):
+    power = np.random.default_rng(0).gamma(2.0, 0.05, (1, 40, 40)).astype(np.float32)
+    paths = [
+        write_scene(tmp_path / f"S1A_20250712_{p}.tif", power, names=None, nodata=None, dtype="float32")
+        for p in ("vh", "vv")
+    ]
+    scene = open_scene(paths, geo=geo)
+    assert (scene.modality, scene.name) == ("S1GRD", "S1A_20250712")
+    assert [b.ref.path for b in scene.bands] == [paths[1], paths[0]]
+
+
 def test_incomplete_products(geo, safe, tmp_path):
     root = tmp_path / safe.name
     shutil.copytree(safe, root)
