@@ -11,8 +11,8 @@ from typing import Any
 
 from .starter_model import GRID, INPUTS, PATCH, TARGETS
 
-#: Detail of the DEM is weighed against each tile's own relief, but no finer than this (standardised, 7 m).
-FLAT = 0.01
+#: Detail of the DEM is weighed against each tile's own relief, but no finer than this (standardised, 28 m).
+FLAT = 0.04
 
 
 def encode(mae: Any, image: Any) -> tuple[Any, Any]:

@@ -87,48 +87,61 @@ def _truth(batch: Batch, target: str) -> Any:
 
 
 def _token_losses(
-    modules: Mapping[str, Any], batch: Batch, weight: Mapping[str, float]
+    modules: Mapping[str, Any], batch: Batch, weight: Mapping[str, float], encoded: Any, emb: Any
 ) -> tuple[Losses, Any]:
     from torch.nn import functional
 
-    encoded, emb = encode(modules["mae"], batch.s2l2a)
     losses, logits = {}, {}
     for target in weight:
         logits[target] = predict(modules["mae"], encoded, emb, target)
         ids = tokens_of(modules[f"tok_{target}"], _truth(batch, target))
-        losses[f"{target}_ids"] = weight[target] * functional.cross_entropy(
-            logits[target].flatten(0, 1), ids.flatten()
-        )
+        error = functional.cross_entropy(logits[target].flatten(0, 1), ids.flatten())
+        losses[f"{target}_ids"] = weight[target] * error
     return losses, logits
 
 
 def _tokens(modules: Mapping[str, Any], batch: Batch, _step: int) -> Losses:
-    losses, _ = _token_losses(modules, batch, {"LULC": 1.0})
+    encoded, emb = encode(modules["mae"], batch.s2l2a)
+    losses, _ = _token_losses(modules, batch, {"LULC": 1.0}, encoded, emb)
     return losses
 
 
 def _joint(modules: Mapping[str, Any], batch: Batch, step: int) -> Losses:
     """Tokens and decoders together: the decoders see the tokens that will be predicted, not only true ones.
 
-    Land cover is in every step, DEM and NDVI in turn; every fourth step keeps the tokenizer's round trip.
+    Land cover is in every step, NDVI in every third; the encoder goes on learning relief by the dense head.
     """
+    return _together(modules, batch, step, ("LULC", *(("NDVI",) if step % 3 == 0 else ())))
+
+
+def _all(modules: Mapping[str, Any], batch: Batch, step: int) -> Losses:
+    """As ``_joint``, with the elevation's tokens and diffusion decoder in two steps of three."""
+    return _together(modules, batch, step, ("LULC", "DEM" if step % 3 else "NDVI"))
+
+
+def _together(modules: Mapping[str, Any], batch: Batch, step: int, targets: tuple[str, ...]) -> Losses:
     import torch
     from torch.nn import functional
 
-    other = "DEM" if step % 3 else "NDVI"
-    weight = {"LULC": 0.2, other: {"DEM": 0.05, "NDVI": 0.1}[other]}
-    losses, logits = _token_losses(modules, batch, weight)
-    tokenizers = {target: modules[f"tok_{target}"] for target in weight}
-    codes = {target: straight_through(tokenizers[target], logits[target]) for target in weight}
-    pixels = pixel_losses(tokenizers, codes, batch)
-    if "DEM" in pixels:
-        pixels["DEM"] = 0.4 * pixels["DEM"]
+    encoded, emb = encode(modules["mae"], batch.s2l2a)
+    weight = {target: {"LULC": 0.2, "NDVI": 0.1, "DEM": 0.05}[target] for target in targets}
+    losses, logits = _token_losses(modules, batch, weight, encoded, emb)
+    tokenizers = {target: modules[f"tok_{target}"] for target in targets}
+    codes = {target: straight_through(tokenizers[target], logits[target]) for target in targets}
+    losses.update(pixel_losses(tokenizers, codes, batch))
+    if "DEM" in losses:
+        losses["DEM"] = 0.4 * losses["DEM"]
+    head = modules["dense"]
+    rows = slice(CLASSES * PATCH * PATCH, None)
+    relief = unpatch(functional.linear(encoded, head.weight[rows], head.bias[rows]), 1)
+    losses["DEM_dense"] = 0.2 * dem_loss(relief, batch.dem)
     if step % 4 == 0:
+        # The tokenizer's own round trip, so that its codes keep meaning land cover.
         with torch.no_grad():
             true = tokenizers["LULC"].encode(batch.lulc)[0]
-        round_trip = functional.cross_entropy(tokenizers["LULC"].decode_quant(true), batch.lulc)
-        losses["LULC_round_trip"] = 0.4 * round_trip
-    return {**losses, **pixels}
+        decoded = tokenizers["LULC"].decode_quant(true)
+        losses["LULC_round_trip"] = 0.4 * functional.cross_entropy(decoded, batch.lulc)
+    return losses
 
 
 _TOKENIZERS = tuple(f"tok_{target}" for target in TARGETS)
@@ -141,6 +154,7 @@ STAGES: Mapping[str, Stage] = {
         Stage("tok_DEM", ("tok_DEM",), (), 250, 16, 1.5e-3, True, _dem_tokenizer),
         Stage("dense", ("mae", "dense"), (), 700, 16, 1.2e-3, False, _dense),
         Stage("tokens", ("mae",), ("tok_LULC",), 250, 16, 1.0e-3, False, _tokens),
-        Stage("joint", ("mae", *_TOKENIZERS), (), 1200, 16, 1.0e-3, False, _joint),
+        Stage("joint", ("mae", "dense", "tok_LULC", "tok_NDVI"), (), 500, 16, 1.0e-3, False, _joint),
+        Stage("all", ("mae", "dense", *_TOKENIZERS), (), 650, 16, 8.0e-4, False, _all),
     )
 }

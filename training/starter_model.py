@@ -90,9 +90,11 @@ TARGETS: Mapping[str, Mapping[str, Any]] = {
         "std": (700.0,),
         "clamp": 1.0,
         "diffusion": DIFFUSION,
+        # Two channels a group of GroupNorm(32), or the level of the ground would be normalised away.
         "unet": {
-            "model_channels": 32,
-            "num_res_blocks": 2,
+            "patch_size": 8,
+            "model_channels": 64,
+            "num_res_blocks": 1,
             "channel_mult": (1, 1),
             "attention_resolutions": [2],
         },
@@ -226,4 +228,4 @@ def _register_decoders(modality: str) -> None:
     if "vit" in spec:
         setattr(vit_models, f"vit_terrane_{name}_dec", vit(vit_models.ViTDecoder, spec["vit"]))
     if "unet" in spec:
-        setattr(unet, f"unet_terrane_{name}", partial(unet.PatchedUNetCondCat, patch_size=4, **spec["unet"]))
+        setattr(unet, f"unet_terrane_{name}", partial(unet.PatchedUNetCondCat, **spec["unet"]))
