@@ -101,9 +101,7 @@ class RelayReader:
         entries = [json.loads(line) for line in lines]
         for entry in entries:
             entry.pop("node", None)  # xdist's worker, which is no more
-            if isinstance(
-                entry.get("longrepr"), list
-            ):  # of a skip; JSON has no tuples
+            if isinstance(entry.get("longrepr"), list):  # of a skip; JSON has no tuples
                 entry["longrepr"] = tuple(entry["longrepr"])
             if "$report_type" in entry:
                 yield self.config.hook.pytest_report_from_serializable(config=self.config, data=entry)

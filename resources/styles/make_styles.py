@@ -49,7 +49,8 @@ def _ramp(layer: QgsRasterLayer, stops: list[tuple[float, str]]) -> QgsRasterRen
     low, high = stops[0][0], stops[-1][0]
     function = QgsColorRampShader(low, high, None, QgsColorRampShader.Type.Interpolated)
     function.setColorRampItemList(
-        [QgsColorRampShader.ColorRampItem(value, QColor(color), f"{value:g}") for value, color in stops])
+        [QgsColorRampShader.ColorRampItem(value, QColor(color), f"{value:g}") for value, color in stops]
+    )
     shader = QgsRasterShader(low, high)
     shader.setRasterShaderFunction(function)
     renderer = QgsSingleBandPseudoColorRenderer(layer.dataProvider(), 1, shader)
@@ -79,14 +80,21 @@ def main() -> None:
     application.initQgis()
     with tempfile.TemporaryDirectory() as folder:
         layer = _layer(folder, gdal.GDT_Float32)
-        _save(layer, _ramp(layer, [(1000.0 * i / (len(LAND) - 1), color) for i, color in enumerate(LAND)]), "DEM")
+        _save(
+            layer,
+            _ramp(layer, [(1000.0 * i / (len(LAND) - 1), color) for i, color in enumerate(LAND)]),
+            "DEM",
+        )
         _save(layer, _ramp(layer, list(NDVI)), "NDVI")
         shade = layer.clone()
         shade.setBlendMode(QPainter.CompositionMode.CompositionMode_SoftLight)
         _save(shade, _hillshade(shade), "hillshade")
         cover = _layer(folder, gdal.GDT_Byte)
-        classes = [QgsPalettedRasterRenderer.Class(item.value, QColor(*item.color), item.name)
-                   for item in MODALITIES["LULC"].classes if item.value != 0]
+        classes = [
+            QgsPalettedRasterRenderer.Class(item.value, QColor(*item.color), item.name)
+            for item in MODALITIES["LULC"].classes
+            if item.value != 0
+        ]
         _save(cover, QgsPalettedRasterRenderer(cover.dataProvider(), 1, classes), "LULC")
         del layer, shade, cover
     application.exitQgis()

@@ -52,7 +52,10 @@ def test_source_keeps_the_house_rules(path: Path) -> None:
     version = (3, 9) if path.relative_to(ROOT).parts[0] not in {"training", "benchmarks"} else None
     tree = ast.parse(text, feature_version=version)
     for node in ast.walk(tree):
-        if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)) and path.relative_to(ROOT).parts[0] != "tests":
+        if (
+            isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef))
+            and path.relative_to(ROOT).parts[0] != "tests"
+        ):
             size = (node.end_lineno or 0) - node.lineno + 1
             assert size <= FUNCTION_LINES, f"{node.name} has {size} lines"
 
