@@ -155,6 +155,6 @@ STAGES: Mapping[str, Stage] = {
         Stage("dense", ("mae", "dense"), (), 700, 16, 1.2e-3, False, _dense),
         Stage("tokens", ("mae",), ("tok_LULC",), 250, 16, 1.0e-3, False, _tokens),
         Stage("joint", ("mae", "dense", "tok_LULC", "tok_NDVI"), (), 500, 16, 1.0e-3, False, _joint),
-        Stage("all", ("mae", "dense", *_TOKENIZERS), (), 650, 16, 8.0e-4, False, _all),
+        Stage("all", ("mae", "dense", *_TOKENIZERS), (), 480, 16, 8.0e-4, False, _all),
     )
 }

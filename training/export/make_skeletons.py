@@ -156,7 +156,8 @@ def main(arguments: list[str]) -> int:
             parser.error(f"no skeleton {name}; there are {', '.join(known)}")
         began = time.monotonic()
         path = given.to / f"{name}.zip"
-        known[name](path)
+        with official.uninitialised():
+            known[name](path)
         print(
             f"{path.name}  {path.stat().st_size / 1024:.0f} KB  {time.monotonic() - began:.1f} s", flush=True
         )

@@ -7,9 +7,12 @@ functions, whose one call to a builder is caught before it builds. Needs terrato
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import contextlib
+from collections.abc import Iterator, Mapping
 from typing import Any, Optional
 from unittest import mock
+
+import torch
 
 TILE, PATCH, GSD = 224, 16, 10.0
 SIZES = ("tiny", "small", "base", "large")
@@ -56,6 +59,16 @@ UNITS = {
     "LULC": "class",
     "NDVI": "",
 }
+
+
+@contextlib.contextmanager
+def uninitialised() -> Iterator[None]:
+    """Weights are allocated but not drawn meanwhile: a skeleton needs their shapes alone."""
+    fillers = [name for name in dir(torch.nn.init) if name.endswith("_") and not name.startswith("_")]
+    with contextlib.ExitStack() as stack:
+        for name in fillers:
+            stack.enter_context(mock.patch.object(torch.nn.init, name, lambda tensor, *_, **__: tensor))
+        yield
 
 
 def registered(size: str) -> dict[str, Any]:
