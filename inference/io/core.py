@@ -22,7 +22,7 @@ from ..types import BBox, Size, Window
 from .base import Array, BandInfo, BandRef, Mask, OutputSpec, RasterInfo, Reader, Writer
 from .output import FileWriter, RasterSink
 from .rasterize import rasterize
-from .reader import CropReader, Dataset, StackReader, WarpReader, pixel_offset
+from .reader import CropReader, Dataset, LinearReader, StackReader, WarpReader, axis_aligned, pixel_offset
 from .vrt import bands_vrt, warped_vrt
 
 STRIP_PIXELS = 4 * 2**20
@@ -179,8 +179,12 @@ class BaseGeo(ABC):
 
     def _warp_reader(
         self, inner: str, title: str, count: int, source: Grid, grid: Grid, same: bool, resampling: str
-    ) -> WarpReader:
+    ) -> Reader:
         scale = self._scale(source, grid)
+        plain = same and axis_aligned(source) and axis_aligned(grid) and scale == (1.0, 1.0)
+        if plain and resampling in ("bilinear", "nearest"):
+            dataset = self._dataset(inner, title)
+            return LinearReader(dataset, source, grid, count, nearest=resampling == "nearest")
 
         def warped(method: str) -> CropReader:
             text = warped_vrt(inner, count, source, grid, same_crs=same, resampling=method, scale=scale)

@@ -27,7 +27,7 @@ from .output import RasterSink, creation_options
 from .reader import Dataset
 from .vrt import GDAL_TYPES
 
-CACHE_BYTES = 256 * 2**20
+CACHE_BYTES = 512 * 2**20
 """Bound of GDAL's block cache outside QGIS."""
 
 

@@ -30,7 +30,7 @@ from .reader import Dataset
 FAILURES = (RasterioError, CPLE_BaseError)
 """rasterio lets some of GDAL's own errors through, which share no base class with its own."""
 
-CACHE_BYTES = 256 * 2**20
+CACHE_BYTES = 512 * 2**20
 """GDAL's block cache; its own default is a twentieth of the machine's memory."""
 
 

@@ -319,7 +319,8 @@ class SceneReader:
         valid: Mask = per_band.all(axis=0)
         if self._optical:
             valid &= (values != 0).any(axis=0)
-        values = values * self._scale + self._offset
+        values *= self._scale
+        values += self._offset
         if self.scene.transfer == POWER_TO_DB:
             valid &= (values > 0).all(axis=0)
             values = power_to_db(values)

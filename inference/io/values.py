@@ -34,13 +34,24 @@ def is_optical(modality: str) -> bool:
     return modality.startswith("S2")
 
 
-def _lattice(grid: Grid, count: int, side: int) -> Iterator[Window]:
+def _start(size: int, side: int, part: float) -> int:
+    """First pixel of a stretch around a part of an axis, inside one block of 256 where that fits.
+
+    Blocks of JPEG 2000 take long to decode, so a window must not touch two without need.
+    """
+    middle = int(size * part)
+    return max(0, min(middle // 256 * 256 + 128 - side // 2, size - side))
+
+
+def _around(grid: Grid, x: float, y: float, side: int) -> Window:
     w, h = min(side, grid.width), min(side, grid.height)
+    return Window(_start(grid.width, w, x), _start(grid.height, h, y), w, h)
+
+
+def _lattice(grid: Grid, count: int, side: int) -> Iterator[Window]:
     for i in range(count):
         for j in range(count):
-            col = int((grid.width - w) * (j + 0.5) / count)
-            row = int((grid.height - h) * (i + 0.5) / count)
-            yield Window(col, row, w, h)
+            yield _around(grid, (j + 0.5) / count, (i + 0.5) / count, side)
 
 
 def _windows(grid: Grid) -> Iterator[list[Window]]:
@@ -48,7 +59,7 @@ def _windows(grid: Grid) -> Iterator[list[Window]]:
     if grid.width * grid.height <= WHOLE_PIXELS:
         yield [grid.window]
         return
-    yield list(_lattice(grid, 2, 128)) + list(_lattice(grid, 1, 128))
+    yield [_around(grid, part, part, 128) for part in (0.25, 0.5, 0.75)]
     yield list(_lattice(grid, 8, 32))
     rows = max(1, WHOLE_PIXELS // grid.width)
     for row in range(0, grid.height, rows):

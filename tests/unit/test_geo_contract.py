@@ -184,6 +184,36 @@ def test_holes_keep_their_place_when_warped(geo, tmp_path):
     assert (got[valid] == 300).all(), "holes must not darken their surroundings"
 
 
+@pytest.mark.parametrize(("gsd", "shift"), [(10.0, 0.0), (7.0, 3.3), (19.0, -55.0)])
+def test_fast_interpolation_is_the_warpers(geo, tmp_path, gsd, shift):
+    source = utm(geo, 50, 40, 20.0)
+    values = noise((2, 40, 50))
+    values[0, 10:13, 5:30] = np.nan
+    values[1, :, 20] = np.nan
+    path = plain_tif(tmp_path / "a.tif", values, source)
+    t = source.transform
+    grid = Grid(source.crs, Affine(gsd, 0, t.c + shift, 0, -gsd, t.f - shift), Size(120, 100))
+    refs = [BandRef(path, 1), BandRef(path, 2)]
+    fast = geo.reader(refs, grid)
+    assert type(fast).__name__ == "LinearReader"
+    got, valid = fast.read(grid.window)
+    part, _ = fast.read(Window(17, 11, 30, 20))
+    np.testing.assert_array_equal(part, got[:, 11:31, 17:47])
+
+    class Slow(type(geo)):
+        def _scale(self, source, grid):
+            return (0.999999, 0.999999)
+
+    slow = Slow().reader(refs, grid)
+    assert type(slow).__name__ == "WarpReader"
+    expected, mask = slow.read(grid.window)
+    np.testing.assert_array_equal(valid, mask)
+    np.testing.assert_allclose(got, expected, atol=0.02)
+    near, mask = geo.reader(refs, grid, resampling="nearest").read(grid.window)
+    np.testing.assert_array_equal(valid, mask)
+    np.testing.assert_array_equal(np.isnan(near), ~mask)
+
+
 def test_strips_and_the_whole_agree(geo, tmp_path):
     grid = utm(geo, 300, 260)
     path = plain_tif(tmp_path / "a.tif", noise((1, 260, 300)), grid)
