@@ -105,7 +105,7 @@ def generate(
 
 def forecast(request: GenerateRequest, *, geo: Optional[Geo] = None) -> Forecast:
     """What a run will take. Cheap: reads the pack's description, no pixels; outputs may still be unnamed."""
-    job = prepare(request, geo or default_geo())
+    job = prepare(request, geo or default_geo(), verify=False)
     per_tile = Timings().recall(_timing_key(request, job.pack))
     grids = [part.grid for part in job.parts]
     return Forecast(

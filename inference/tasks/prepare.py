@@ -57,14 +57,14 @@ class Job:
         return sum(len(part.plan) for part in self.parts)
 
 
-def prepare(request: GenerateRequest, geo: Geo, pack: Optional[Pack] = None) -> Job:
+def prepare(request: GenerateRequest, geo: Geo, pack: Optional[Pack] = None, *, verify: bool = True) -> Job:
     """Check a request and lay out its work; reads headers only. Raises InputError and its kinds.
 
-    Outputs are not looked at: a forecast has none yet.
+    Outputs are not looked at: a forecast has none yet, and leaves the hashes of weights to the run.
     """
     _check_numbers(request)
     preset = presets.get(request.preset)
-    pack = pack or registry.find(request.model)
+    pack = pack or registry.find(request.model, verify=verify)
     _check_targets(request, pack)
     bands = _band_places(request.scene, pack)
     extent, crs = _extent_of(request)
