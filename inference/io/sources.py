@@ -104,7 +104,7 @@ def _common_name(paths: Sequence[str]) -> str:
         return stems[0]
     cut = [re.sub(r"[_.-]?B\d[\dA]?(?:[_-]\d\dm)?$", "", s, flags=re.IGNORECASE) for s in stems]
     shared = cut[0]
-    while any(not re.match(re.escape(shared) + r"(?![a-z0-9])", s, re.IGNORECASE) for s in cut):
+    while shared and any(not re.match(re.escape(shared) + r"(?![a-z0-9])", s, re.IGNORECASE) for s in cut):
         shared = shared[:-1]  # whole words only: "…_vv" and "…_vh" share no "v"
     shared = shared.rstrip("_-. ")
     if shared:

@@ -95,6 +95,8 @@ class GeneratePanel(QWidget):
 
     def activate(self) -> None:
         """The panel is being looked at: bring everything up to date."""
+        if not self._ready:
+            self.source.suggest(self.bench.iface.activeLayer())
         self._ready = True
         self._model_changed()
         self.source.recognise()

@@ -115,6 +115,17 @@ class SourceBox(QWidget):
         self._choose(None)
         self.combo.setLayer(layer)
 
+    def suggest(self, active: Optional[QgsMapLayer]) -> None:
+        """Start with the active layer if it may be an image, else with the layer of most bands."""
+        layers = [self.combo.layer(place) for place in range(self.combo.count())]
+        images = [layer for layer in layers if isinstance(layer, QgsRasterLayer)]
+        if self._chosen is not None or not images:
+            return
+        if active in images and active.bandCount() > 1:
+            self.combo.setLayer(active)
+        else:
+            self.combo.setLayer(max(images, key=lambda layer: layer.bandCount()))
+
     def set_product(self, path: str) -> None:
         """Choose a product on disk."""
         self._choose(from_path(path))
