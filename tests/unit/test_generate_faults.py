@@ -38,7 +38,7 @@ def toy(tmp_path_factory: pytest.TempPathFactory) -> Pack:
 
 @pytest.fixture(scope="module")
 def slow(tmp_path_factory: pytest.TempPathFactory) -> Pack:
-    """About a quarter of a minute per batch: whoever cancels it must get through to the running graph."""
+    """A quarter of a minute per batch, ten of them: whoever cancels it must get through to the running graph."""
     return build_toy_pack(tmp_path_factory.mktemp("packs") / "slow", busy=400)
 
 
@@ -172,7 +172,7 @@ def test_cancelling_stops_a_graph_that_is_running(tmp_path: Path, out: Path, slo
     threading.Timer(1.5, press).start()
     with pytest.raises(Cancelled):
         generate(ask(tmp_path, out, slow), cancel=cancel)
-    assert time.monotonic() - pressed[0] < 2
+    assert time.monotonic() - pressed[0] < 8
 
 
 def test_a_callback_that_fails_ends_the_run(tmp_path: Path, out: Path, toy: Pack) -> None:
@@ -217,7 +217,7 @@ def test_ctrl_c_exits_130_and_leaves_nothing(tmp_path: Path, out: Path, slow: Pa
         run.send_signal(number)
         pressed = time.monotonic()
         stdout, stderr = run.communicate(timeout=30)
-    assert time.monotonic() - pressed < 5
+    assert time.monotonic() - pressed < 8
     assert run.returncode == 130
     assert stdout == ""
     assert "Cancelled; nothing was written." in stderr
