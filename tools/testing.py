@@ -109,14 +109,8 @@ def _folders(part: str) -> list[str]:
 
 
 def _session_command(python: Path, part: str, to: Optional[Path], sources: Sequence[Path]) -> list[str]:
-    command = [
-        str(python),
-        "-m",
-        "pytest",
-        *(f for f in _FOLDERS[part] if (ROOT / f).is_dir()),
-        "-m",
-        "not live",
-    ]
+    command = [str(python), "-m", "pytest", *_folders(part), "-m", "not live"]
+    command += ["--basetemp", str(WORK / f"tmp-{part}")]  # not the one that all checkouts of a user share
     if part == "unit":
         command += ["-p", "no:pytest_qgis", "-n", str(min(4, os.cpu_count() or 1)), "--dist", "loadfile"]
     if to:

@@ -16,7 +16,7 @@ import terrane
 
 ROOT = Path(__file__).resolve().parents[2]
 SPDX = "# SPDX-License-Identifier: GPL-2.0-or-later"
-MODULE_LINES, FUNCTION_LINES = 400, 60
+MODULE_LINES, TEST_MODULE_LINES, FUNCTION_LINES = 400, 600, 60
 
 
 def sources(*folders: str) -> list[Path]:
@@ -48,14 +48,12 @@ def test_source_keeps_the_house_rules(path: Path) -> None:
     text = path.read_text(encoding="utf-8")
     lines = text.splitlines()
     assert SPDX in lines[:2], "no SPDX line"
-    assert len(lines) <= MODULE_LINES, f"{len(lines)} lines: look for the second thing hiding in it"
+    is_test = path.relative_to(ROOT).parts[0] == "tests"
+    limit = TEST_MODULE_LINES if is_test else MODULE_LINES
+    assert len(lines) <= limit, f"{len(lines)} lines: look for the second thing hiding in it"
     version = (3, 9) if path.relative_to(ROOT).parts[0] not in {"training", "benchmarks"} else None
-    tree = ast.parse(text, feature_version=version)
-    for node in ast.walk(tree):
-        if (
-            isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef))
-            and path.relative_to(ROOT).parts[0] != "tests"
-        ):
+    for node in ast.walk(ast.parse(text, feature_version=version)):
+        if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)) and not is_test:
             size = (node.end_lineno or 0) - node.lineno + 1
             assert size <= FUNCTION_LINES, f"{node.name} has {size} lines"
 
