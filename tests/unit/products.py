@@ -11,6 +11,7 @@ from typing import Any, Optional
 import numpy as np
 import rasterio
 import rasterio.shutil
+from terrane.inference.io.scene import SceneReader
 from terrane.inference.modalities import MODALITIES
 
 CORNER = (600000.0, 5100000.0)
@@ -148,3 +149,10 @@ def make_stac(
     path = folder / "item.json"
     path.write_text(json.dumps({**item, "assets": assets}), encoding="utf-8")
     return path
+
+
+def read_all(scene, geo, grid=None):
+    """A scene's values and validity, whole."""
+    grid = grid or scene.grid
+    with SceneReader(scene, grid, geo) as reader:
+        return reader.read(grid.window)
