@@ -28,17 +28,13 @@ POLYGON_GEOMETRY = _first("Qgis.GeometryType.Polygon", "QgsWkbTypes.PolygonGeome
 LINE_GEOMETRY = _first("Qgis.GeometryType.Line", "QgsWkbTypes.LineGeometry")
 TYPE_RASTER = _first("Qgis.ProcessingSourceType.Raster", "QgsProcessing.TypeRaster")
 TYPE_POLYGON = _first("Qgis.ProcessingSourceType.VectorPolygon", "QgsProcessing.TypeVectorPolygon")
-NUMBER_INTEGER = _first(
-    "Qgis.ProcessingNumberParameterType.Integer", "QgsProcessingParameterNumber.Integer"
-)
+NUMBER_INTEGER = _first("Qgis.ProcessingNumberParameterType.Integer", "QgsProcessingParameterNumber.Integer")
 NUMBER_DOUBLE = _first("Qgis.ProcessingNumberParameterType.Double", "QgsProcessingParameterNumber.Double")
 FLAG_ADVANCED = _first(
     "Qgis.ProcessingParameterFlag.Advanced", "QgsProcessingParameterDefinition.FlagAdvanced"
 )
 SHADER_INTERPOLATED = _first("Qgis.ShaderInterpolationMethod.Linear", "QgsColorRampShader.Interpolated")
-SHADER_CONTINUOUS = _first(
-    "Qgis.ShaderClassificationMethod.Continuous", "QgsColorRampShader.Continuous"
-)
+SHADER_CONTINUOUS = _first("Qgis.ShaderClassificationMethod.Continuous", "QgsColorRampShader.Continuous")
 TASK_CAN_CANCEL = _first("QgsTask.Flag.CanCancel", "QgsTask.CanCancel")
 MESSAGE_INFO = _first("Qgis.MessageLevel.Info", "Qgis.Info")
 MESSAGE_WARNING = _first("Qgis.MessageLevel.Warning", "Qgis.Warning")

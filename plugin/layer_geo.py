@@ -45,18 +45,26 @@ class ProviderRaster:
         size = Size(provider.xSize(), provider.ySize())
         types = [provider.dataType(band) for band in range(1, provider.bandCount() + 1)]
         if min(size) < 1 or not types or any(kind not in _DTYPES for kind in types):
-            raise SourceError(tr(
-                "{layer} is a picture from a web service, without measured values. "
-                "Save it as a GeoTIFF first (layer menu: Export, Save As).").format(layer=self.title))
+            raise SourceError(
+                tr(
+                    "{layer} is a picture from a web service, without measured values. "
+                    "Save it as a GeoTIFF first (layer menu: Export, Save As)."
+                ).format(layer=self.title)
+            )
         box = provider.extent()
-        transform = Affine(box.width() / size.width, 0.0, box.xMinimum(),
-                           0.0, -box.height() / size.height, box.yMaximum())
+        transform = Affine(
+            box.width() / size.width, 0.0, box.xMinimum(), 0.0, -box.height() / size.height, box.yMaximum()
+        )
         self.grid = Grid(crs, transform, size)
-        self.bands = tuple(self._describe(layer, provider, band, kind) for band, kind in enumerate(types, start=1))
+        self.bands = tuple(
+            self._describe(layer, provider, band, kind) for band, kind in enumerate(types, start=1)
+        )
         self._provider = provider
         self._lock = threading.Lock()
 
-    def _describe(self, layer: QgsRasterLayer, provider: QgsRasterDataProvider, band: int, kind: Any) -> BandInfo:
+    def _describe(
+        self, layer: QgsRasterLayer, provider: QgsRasterDataProvider, band: int, kind: Any
+    ) -> BandInfo:
         # QGIS says "Band 3: blue" where there is a description, and "Band 3" where there is none.
         words = layer.bandName(band).partition(":")[2].strip()
         nodata = provider.sourceNoDataValue(band) if provider.sourceHasNoDataValue(band) else None
@@ -80,8 +88,11 @@ class ProviderRaster:
 
     def _array(self, block: QgsRasterBlock, ranges: Sequence[Any], window: Window) -> Any:
         if not block.isValid() or block.dataType() not in _DTYPES:
-            raise SourceError(tr("{layer} cannot be read: {reason}").format(
-                layer=self.title, reason=block.error().summary() or tr("its provider gave no pixels.")))
+            raise SourceError(
+                tr("{layer} cannot be read: {reason}").format(
+                    layer=self.title, reason=block.error().summary() or tr("its provider gave no pixels.")
+                )
+            )
         dtype = np.dtype(_DTYPES[block.dataType()])
         raw = np.frombuffer(bytes(block.data()), dtype).reshape(window.height, window.width)
         values = raw.astype(np.float32)
@@ -102,8 +113,15 @@ class ProviderRaster:
 class _LayerReader:
     """Bands of a provider on a grid (the engine's Reader)."""
 
-    def __init__(self, geo: LayerGeo, raster: ProviderRaster, indexes: Sequence[int], grid: Grid,
-                 resampling: str, nodata: Optional[float]) -> None:
+    def __init__(
+        self,
+        geo: LayerGeo,
+        raster: ProviderRaster,
+        indexes: Sequence[int],
+        grid: Grid,
+        resampling: str,
+        nodata: Optional[float],
+    ) -> None:
         self.grid = grid
         self._geo, self._raster, self._indexes = geo, raster, list(indexes)
         self._resampling, self._nodata = resampling, nodata
@@ -154,8 +172,9 @@ def _write_memory(name: str, values: Any, grid: Grid) -> None:
     dataset.SetGeoTransform(grid.transform.to_gdal())
     for band in range(1, count + 1):
         dataset.GetRasterBand(band).SetNoDataValue(float("nan"))
-    dataset.WriteRaster(0, 0, width, height, np.ascontiguousarray(values).tobytes(), width, height,
-                        gdal.GDT_Float32)
+    dataset.WriteRaster(
+        0, 0, width, height, np.ascontiguousarray(values).tobytes(), width, height, gdal.GDT_Float32
+    )
     dataset.FlushCache()
 
 
@@ -170,8 +189,9 @@ class LayerGeo(GdalGeo):
         """Add a layer (main thread); returns the name under which the engine finds it. Raises SourceError."""
         crs = layer.crs()
         if not crs.isValid():
-            raise SourceError(tr("{layer} has no CRS; assign one first (layer menu: Layer CRS).").format(
-                layer=layer.name()))
+            raise SourceError(
+                tr("{layer} has no CRS; assign one first (layer menu: Layer CRS).").format(layer=layer.name())
+            )
         raster = ProviderRaster(layer, self.parse_crs(crs.toWkt(CRS_WKT)))
         base = name = PREFIX + layer.name().replace("/", "_")
         while name in self._rasters:
@@ -186,8 +206,9 @@ class LayerGeo(GdalGeo):
             return super().describe(path)
         return RasterInfo(path=path, grid=raster.grid, bands=raster.bands, driver="QGIS")
 
-    def open_bands(self, path: str, indexes: Sequence[int], grid: Grid, *, resampling: str,
-                   nodata: Optional[float]) -> Any:
+    def open_bands(
+        self, path: str, indexes: Sequence[int], grid: Grid, *, resampling: str, nodata: Optional[float]
+    ) -> Any:
         """See BaseGeo."""
         raster = self._rasters.get(path)
         if raster is None:
@@ -196,6 +217,3 @@ class LayerGeo(GdalGeo):
             if not 1 <= index <= len(raster.bands):
                 raise SourceError(tr("{layer} has no band {band}.").format(layer=raster.title, band=index))
         return _LayerReader(self, raster, indexes, grid, resampling, nodata)
-
-
-

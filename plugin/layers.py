@@ -42,7 +42,7 @@ class Area:
 def gdal_source(layer: QgsRasterLayer) -> str:
     """The GDAL name of a layer of the gdal provider, without QGIS's own additions (``|option:…``)."""
     source: str = layer.source()
-    return source if os.path.exists(source) else source.split("|")[0]
+    return source if os.path.exists(source) else source.split("|", maxsplit=1)[0]
 
 
 def is_plain_file(layer: QgsRasterLayer) -> bool:
@@ -52,7 +52,8 @@ def is_plain_file(layer: QgsRasterLayer) -> bool:
         return False
     bands = range(1, provider.bandCount() + 1)
     return not any(provider.userNoDataValues(band) for band in bands) and all(
-        provider.useSourceNoDataValue(band) for band in bands if provider.sourceHasNoDataValue(band))
+        provider.useSourceNoDataValue(band) for band in bands if provider.sourceHasNoDataValue(band)
+    )
 
 
 def from_layers(layers: Sequence[QgsRasterLayer]) -> Input:
@@ -63,7 +64,9 @@ def from_layers(layers: Sequence[QgsRasterLayer]) -> Input:
     names = []
     for layer in layers:
         if not layer.isValid() or layer.dataProvider() is None:
-            raise SourceError(tr("{layer} cannot be read; repair its data source first.").format(layer=layer.name()))
+            raise SourceError(
+                tr("{layer} cannot be read; repair its data source first.").format(layer=layer.name())
+            )
         names.append(gdal_source(layer) if is_plain_file(layer) else geo.add(layer))
     if len(layers) == 1:
         return Input(layers[0].name(), names[0], geo, layers[0].id())
@@ -102,8 +105,10 @@ def area_of_polygons(geometries: Sequence[QgsGeometry], crs: QgsCoordinateRefere
             continue
         straight = QgsGeometry(geometry.constGet().segmentize())
         straight.convertToMultiType()
-        for polygon in straight.asMultiPolygon():
-            rings.append(tuple(tuple((point.x(), point.y()) for point in ring) for ring in polygon))
+        rings += [
+            tuple(tuple((point.x(), point.y()) for point in ring) for ring in polygon)
+            for polygon in straight.asMultiPolygon()
+        ]
     if not rings:
         raise ExtentError(tr("There is no polygon to generate in."))
     return Area(None, wkt(crs) or None, tuple(rings))
@@ -119,7 +124,10 @@ def area_of_selection(layer: Optional[QgsVectorLayer]) -> Area:
 def layer_with_selection(candidates: Sequence[Any]) -> Optional[QgsVectorLayer]:
     """The first polygon layer with selected features."""
     for layer in candidates:
-        if (isinstance(layer, QgsVectorLayer) and layer.geometryType() == POLYGON_GEOMETRY
-                and layer.selectedFeatureCount()):
+        if (
+            isinstance(layer, QgsVectorLayer)
+            and layer.geometryType() == POLYGON_GEOMETRY
+            and layer.selectedFeatureCount()
+        ):
             return layer
     return None

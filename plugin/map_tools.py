@@ -5,8 +5,15 @@ from __future__ import annotations
 
 from typing import Any, Optional
 
-from qgis.core import QgsCoordinateReferenceSystem, QgsCoordinateTransform, QgsCsException, QgsGeometry, QgsProject
-from qgis.core import QgsPointXY, QgsRectangle
+from qgis.core import (
+    QgsCoordinateReferenceSystem,
+    QgsCoordinateTransform,
+    QgsCsException,
+    QgsGeometry,
+    QgsPointXY,
+    QgsProject,
+    QgsRectangle,
+)
 from qgis.gui import QgsMapCanvas, QgsMapTool, QgsRubberBand
 from qgis.PyQt.QtCore import Qt, pyqtSignal
 from qgis.PyQt.QtGui import QColor
@@ -37,29 +44,32 @@ class RectangleTool(QgsMapTool):
             self.canvas().setMapTool(self)
         self.canvas().setFocus()
 
-    def canvasPressEvent(self, event: Any) -> None:  # noqa: N802 - Qt's name
+    def canvasPressEvent(self, event: Any) -> None:
         """First corner."""
         if event.button() == Qt.MouseButton.LeftButton:
             self._start = self.toMapCoordinates(event.pos())
 
-    def canvasMoveEvent(self, event: Any) -> None:  # noqa: N802 - Qt's name
+    def canvasMoveEvent(self, event: Any) -> None:
         """Stretch the rectangle."""
         if self._start is not None:
             box = QgsRectangle(self._start, self.toMapCoordinates(event.pos()))
             self._band.setToGeometry(QgsGeometry.fromRect(box), None)
 
-    def canvasReleaseEvent(self, event: Any) -> None:  # noqa: N802 - Qt's name
+    def canvasReleaseEvent(self, event: Any) -> None:
         """Second corner; a mere click is not a rectangle."""
         if self._start is None:
             return
         box = QgsRectangle(self._start, self.toMapCoordinates(event.pos()))
         self._start = None
         self._band.reset(POLYGON_GEOMETRY)
-        if box.width() > 2 * self.canvas().mapUnitsPerPixel() and box.height() > 2 * self.canvas().mapUnitsPerPixel():
+        if (
+            box.width() > 2 * self.canvas().mapUnitsPerPixel()
+            and box.height() > 2 * self.canvas().mapUnitsPerPixel()
+        ):
             self._give_back()
             self.drawn.emit(box)
 
-    def keyPressEvent(self, event: Any) -> None:  # noqa: N802 - Qt's name
+    def keyPressEvent(self, event: Any) -> None:
         """Esc cancels."""
         if event.key() == Qt.Key.Key_Escape:
             event.ignore()

@@ -156,7 +156,7 @@ class ModelBar(QWidget):
         """Ask ONNX Runtime for its devices, in the background: it takes a moment to load."""
         from ..inference import available_devices
 
-        task = Task(tr("Terrane: looking for devices"), lambda progress, cancel: available_devices())
+        task = Task(tr("Terrane: looking for devices"), lambda _progress, _cancel: available_devices())
         task.ended.connect(self._probed)
         self._jobs.start(task)
 

@@ -100,15 +100,25 @@ class ModelsDialog(QDialog):
     def _guide(self) -> QLabel:
         sizes = ", ".join(f"{name} ({self._megabytes(millions)})" for name, millions in SIZES)
         links = f'<a href="{HUB}">huggingface.co/ibm-esa-geospatial</a>'
-        text = "".join(f"<p>{line}</p>" for line in (
-            tr("IBM and ESA publish TerraMind's weights under the Apache 2.0 licence at {link}.").format(link=links),
-            tr("1. Download one checkpoint, TerraMind_v1_….pt: {sizes}. Larger ones are better and slower.").format(
-                sizes=sizes),
-            tr("2. Download the tokenizer of everything you want to make, TerraMind_Tokenizer_DEM.pt and so on "
-               "(up to 1.2 GB each), into one folder."),
-            tr("3. Choose both below. Terrane makes a model of them in seconds, without PyTorch; "
-               "nothing is sent anywhere."),
-        ))
+        text = "".join(
+            f"<p>{line}</p>"
+            for line in (
+                tr("IBM and ESA publish TerraMind's weights under the Apache 2.0 licence at {link}.").format(
+                    link=links
+                ),
+                tr(
+                    "1. Download one checkpoint, TerraMind_v1_….pt: {sizes}. Larger ones are better and slower."
+                ).format(sizes=sizes),
+                tr(
+                    "2. Download the tokenizer of everything you want to make, TerraMind_Tokenizer_DEM.pt and so on "
+                    "(up to 1.2 GB each), into one folder."
+                ),
+                tr(
+                    "3. Choose both below. Terrane makes a model of them in seconds, without PyTorch; "
+                    "nothing is sent anywhere."
+                ),
+            )
+        )
         label = wrapped(self, text)
         label.setOpenExternalLinks(True)
         return label
@@ -150,8 +160,9 @@ class ModelsDialog(QDialog):
         output = models_folder() / _free_name(models_folder(), name or Path(checkpoint).stem)
 
         def work(progress: Any, cancel: Any) -> Any:
-            return convert_checkpoint(checkpoint, tokenizers, ["S2L2A"], wanted, output, name=name,
-                                      progress=progress, cancel=cancel)
+            return convert_checkpoint(
+                checkpoint, tokenizers, ["S2L2A"], wanted, output, name=name, progress=progress, cancel=cancel
+            )
 
         self._task = Task(tr("Terrane: adding a model"), work)
         self._task.progress.connect(self._show)

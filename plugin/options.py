@@ -57,12 +57,14 @@ class OptionsPage(QgsOptionsPageWidget):
 
     def apply(self) -> None:
         """OK was pressed."""
-        settings.save_preferences(settings.Preferences(
-            models_folder=self.models.filePath().strip(),
-            runtime_folder=self.runtime.filePath().strip(),
-            device=self.device.currentData(),
-            threads=self.threads.value(),
-        ))
+        settings.save_preferences(
+            settings.Preferences(
+                models_folder=self.models.filePath().strip(),
+                runtime_folder=self.runtime.filePath().strip(),
+                device=self.device.currentData(),
+                threads=self.threads.value(),
+            )
+        )
         self._applied()
 
 

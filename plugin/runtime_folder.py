@@ -106,22 +106,42 @@ class Installer(QObject):
         """Begin. ``done`` follows in any case."""
         python = python_executable()
         if python is None:
-            self.done.emit(tr("QGIS's own Python was not found, so ONNX Runtime cannot be installed from here."))
+            self.done.emit(
+                tr("QGIS's own Python was not found, so ONNX Runtime cannot be installed from here.")
+            )
             return
         self._python = python
         try:
             shutil.rmtree(self._part, ignore_errors=True)
             self._part.mkdir(parents=True)
         except OSError as error:
-            self.done.emit(tr("The folder {folder} cannot be written: {reason}.").format(
-                folder=self._part.parent, reason=error.strerror))
+            self.done.emit(
+                tr("The folder {folder} cannot be written: {reason}.").format(
+                    folder=self._part.parent, reason=error.strerror
+                )
+            )
             return
         self.said.emit(tr("Downloading ONNX Runtime…"))
         self._step = "pip"
-        self._process.start(python, [
-            "-m", "pip", "install", "--disable-pip-version-check", "--no-input", "--progress-bar", "off",
-            "--no-deps", "--only-binary", ":all:", "--target", str(self._part), "-r", str(REQUIREMENTS),
-        ])
+        self._process.start(
+            python,
+            [
+                "-m",
+                "pip",
+                "install",
+                "--disable-pip-version-check",
+                "--no-input",
+                "--progress-bar",
+                "off",
+                "--no-deps",
+                "--only-binary",
+                ":all:",
+                "--target",
+                str(self._part),
+                "-r",
+                str(REQUIREMENTS),
+            ],
+        )
 
     def cancel(self) -> None:
         """Stop; ``done`` follows with a sentence."""
@@ -163,26 +183,42 @@ class Installer(QObject):
             os.replace(self._part, self._target)
         except OSError as error:
             return tr("The folder {folder} cannot be written: {reason}.").format(
-                folder=self._target, reason=error.strerror)
+                folder=self._target, reason=error.strerror
+            )
         importlib.invalidate_caches()
         return ""
 
     def _explain(self) -> str:
-        """pip's output as one sentence that helps."""
+        """Pip's output as one sentence that helps."""
         output = "\n".join(self._output)
         if "No module named pip" in output:
-            return tr("QGIS's Python has no pip. On Debian or Ubuntu install it with "
-                      "“sudo apt install python3-pip”, then press Install again.")
+            return tr(
+                "QGIS's Python has no pip. On Debian or Ubuntu install it with "
+                "“sudo apt install python3-pip”, then press Install again."
+            )
         if self._step == "probe":
-            return tr("ONNX Runtime was downloaded but does not start on this computer; the log has the details.")
+            return tr(
+                "ONNX Runtime was downloaded but does not start on this computer; the log has the details."
+            )
         if "No space left" in output:
             return tr("There is not enough disk space for ONNX Runtime (about 80 MB).")
-        network = ("Temporary failure", "Connection", "Network", "NewConnectionError", "timed out", "ProxyError", "SSL")
+        network = (
+            "Temporary failure",
+            "Connection",
+            "Network",
+            "NewConnectionError",
+            "timed out",
+            "ProxyError",
+            "SSL",
+        )
         if any(word in output for word in network):
-            return tr("The package index could not be reached; check the network connection and press Install again.")
+            return tr(
+                "The package index could not be reached; check the network connection and press Install again."
+            )
         if "No matching distribution" in output:
             return tr("There is no ONNX Runtime for this Python ({version}) and system.").format(
-                version=".".join(map(str, sys.version_info[:2])))
+                version=".".join(map(str, sys.version_info[:2]))
+            )
         return tr("Installing ONNX Runtime failed; the log has the details.")
 
     def _end(self, problem: str) -> None:

@@ -54,7 +54,8 @@ class Workbench:
         lines = [f"{target}: {path}" for target, path in result.outputs.items()]
         lines.append(
             f"{result.model} · {result.preset} · {result.device} · {result.tiles} tiles "
-            f"({result.skipped} skipped) · {result.seconds:.1f} s")
+            f"({result.skipped} skipped) · {result.seconds:.1f} s"
+        )
         log.info("\n".join(lines))
         for warning in result.warnings:
             log.warning(warning)

@@ -33,8 +33,9 @@ _OPTICAL = ("S2L2A", "S2L1C")
 class BandsDialog(QDialog):
     """Edits SourceSettings for one input."""
 
-    def __init__(self, source: Input, recognition: Any, settings: SourceSettings,
-                 parent: Optional[QWidget] = None) -> None:
+    def __init__(
+        self, source: Input, recognition: Any, settings: SourceSettings, parent: Optional[QWidget] = None
+    ) -> None:
         super().__init__(parent)
         self.setWindowTitle(tr("Bands of {name}").format(name=source.title))
         self.resize(420, 560)
@@ -69,12 +70,17 @@ class BandsDialog(QDialog):
         self.value.setRange(-10000, 10000)
         self.value.setToolTip(tr("What is added to each digital number to get reflectance × 10,000"))
         given = settings.boa_offset
-        place = find_data(self.offset, given) if given in (None, 0.0, -1000.0) else find_data(self.offset, "other")
+        place = (
+            find_data(self.offset, given)
+            if given in (None, 0.0, -1000.0)
+            else find_data(self.offset, "other")
+        )
         self.offset.setCurrentIndex(place)
         self.value.setValue(round(given or 0))
         self.value.setVisible(self.offset.currentData() == "other")
         self.offset.currentIndexChanged.connect(
-            lambda: self.value.setVisible(self.offset.currentData() == "other"))
+            lambda: self.value.setVisible(self.offset.currentData() == "other")
+        )
 
     def _lay_out(self) -> None:
         buttons = QDialogButtonBox.StandardButton
@@ -94,7 +100,9 @@ class BandsDialog(QDialog):
         form.addRow(tr("Offset"), self.offset_row)
         layout = QVBoxLayout(self)
         layout.addLayout(form)
-        layout.addWidget(wrapped(self, tr("Bands that keep “Automatic” are matched by name, wavelength or order.")))
+        layout.addWidget(
+            wrapped(self, tr("Bands that keep “Automatic” are matched by name, wavelength or order."))
+        )
         layout.addWidget(self.table, 1)
         layout.addWidget(self.note)
         layout.addWidget(self.buttons)
@@ -112,7 +120,7 @@ class BandsDialog(QDialog):
             item.setData(Qt.ItemDataRole.UserRole, band.name)
             self.table.setItem(row, 0, item)
             place = found.bands.get(band.name) if found is not None else None
-            combo = self._choices(found, place)
+            combo = self._choices(place)
             wanted = settings.bands.get(band.name)
             if wanted is not None:
                 combo.setCurrentIndex(max(0, find_data(combo, wanted)))
@@ -122,12 +130,14 @@ class BandsDialog(QDialog):
 
     def _recognise(self) -> Any:
         try:
-            return recognise_source(self._source.source, self._source.geo, modality=self.modality.currentData())
+            return recognise_source(
+                self._source.source, self._source.geo, modality=self.modality.currentData()
+            )
         except TerraneError as error:
             self.note.say(str(error))
             return None
 
-    def _choices(self, found: Any, place: Optional[int]) -> QComboBox:
+    def _choices(self, place: Optional[int]) -> QComboBox:
         combo = QComboBox(self.table)
         candidates = self._recognition.candidates
         matched = "–" if place is None else candidates[place][0]
@@ -138,13 +148,18 @@ class BandsDialog(QDialog):
         return combo
 
     def _rows(self) -> list[tuple[str, QComboBox]]:
-        return [(self.table.item(row, 0).data(Qt.ItemDataRole.UserRole), self.table.cellWidget(row, 1))
-                for row in range(self.table.rowCount())]
+        return [
+            (self.table.item(row, 0).data(Qt.ItemDataRole.UserRole), self.table.cellWidget(row, 1))
+            for row in range(self.table.rowCount())
+        ]
 
     def _check(self) -> None:
         """Say what is missing or used twice."""
-        missing = [name for name, combo in self._rows()
-                   if combo.currentData() is None and not combo.property("matched")]
+        missing = [
+            name
+            for name, combo in self._rows()
+            if combo.currentData() is None and not combo.property("matched")
+        ]
         used: dict[Any, list[str]] = {}
         for name, combo in self._rows():
             if combo.currentData() is not None:

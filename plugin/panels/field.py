@@ -8,10 +8,18 @@ from typing import Any, Optional
 
 from qgis.gui import QgsCollapsibleGroupBox
 from qgis.PyQt.QtCore import QSize, Qt
-from qgis.PyQt.QtWidgets import QComboBox, QGridLayout, QHBoxLayout, QLabel, QSizePolicy, QStyle, QVBoxLayout, QWidget
+from qgis.PyQt.QtWidgets import (
+    QComboBox,
+    QGridLayout,
+    QHBoxLayout,
+    QLabel,
+    QSizePolicy,
+    QStyle,
+    QVBoxLayout,
+    QWidget,
+)
 
 from ..icons import theme
-
 
 _NARROW = 44
 """Characters of width under which labels go above their fields."""
@@ -65,7 +73,8 @@ def wrapped(parent: Optional[QWidget] = None, text: str = "") -> QLabel:
     policy.setHeightForWidth(True)
     label.setSizePolicy(policy)
     label.setTextInteractionFlags(
-        Qt.TextInteractionFlag.LinksAccessibleByMouse | Qt.TextInteractionFlag.LinksAccessibleByKeyboard)
+        Qt.TextInteractionFlag.LinksAccessibleByMouse | Qt.TextInteractionFlag.LinksAccessibleByKeyboard
+    )
     return label
 
 
@@ -82,7 +91,9 @@ def together(words: str) -> str:
 class Fields(QWidget):
     """Rows of label and field: labels on the left, or above the fields where the dock is narrow."""
 
-    def __init__(self, rows: Sequence[tuple[str, QWidget, QWidget]], parent: Optional[QWidget] = None) -> None:
+    def __init__(
+        self, rows: Sequence[tuple[str, QWidget, QWidget]], parent: Optional[QWidget] = None
+    ) -> None:
         """``rows``: label, field, and the widget inside the field that the label's key jumps to."""
         super().__init__(parent)
         self._rows = [(caption(words, buddy, self), field) for words, field, buddy in rows]

@@ -66,8 +66,11 @@ class GeneratePanel(QWidget):
 
     def _lay_out(self) -> None:
         fields = QWidget(self)
-        rows = ((tr("From"), self.source, self.source.combo), (tr("Over"), self.area, self.area.buttons["map"]),
-                (tr("Into"), self.targets, self.targets))
+        rows = (
+            (tr("From"), self.source, self.source.combo),
+            (tr("Over"), self.area, self.area.buttons["map"]),
+            (tr("Into"), self.targets, self.targets),
+        )
         column = QVBoxLayout(fields)
         column.setContentsMargins(9, 3, 9, 6)
         column.setSpacing(9)
@@ -107,8 +110,11 @@ class GeneratePanel(QWidget):
         self.activate()
         self.source.set_layer(layer)
         if target not in self.targets.boxes:
-            self.problem.say(tr("This model does not make {target}; choose another model above.").format(
-                target=layer_word(target)))
+            self.problem.say(
+                tr("This model does not make {target}; choose another model above.").format(
+                    target=layer_word(target)
+                )
+            )
             return
         self.targets.set_targets([target])
         self.area.choose(LAYER)
@@ -149,7 +155,9 @@ class GeneratePanel(QWidget):
         if scene is not None and scene.modality != self._modality:
             self._modality = scene.modality
             self._recall(settings.choices(scene.modality))
-        self.area.buttons[LAYER].setText(tr("Whole layer") if self.source.layer is not None else tr("Whole scene"))
+        self.area.buttons[LAYER].setText(
+            tr("Whole layer") if self.source.layer is not None else tr("Whole scene")
+        )
         self.refresh()
 
     def _recall(self, last: settings.Choices) -> None:
@@ -204,8 +212,11 @@ class GeneratePanel(QWidget):
             return False
         there = [os.path.basename(path) for path in request.outputs.values() if os.path.exists(path)]
         if there and not self.save.overwrite.isChecked():
-            self.save.complain(tr("{files} already there; choose another folder, or replace files that exist.").format(
-                files=listing(there)))
+            self.save.complain(
+                tr("{files} already there; choose another folder, or replace files that exist.").format(
+                    files=listing(there)
+                )
+            )
             return False
         return True
 
@@ -254,8 +265,11 @@ class GeneratePanel(QWidget):
         self._remember()
         title = self.source.title
         words = tr("Terrane: {targets} of {scene}").format(
-            targets=listing(results.result_words(request.targets)), scene=title)
-        task = Task(words, lambda progress, cancel: generate(request, progress=progress, cancel=cancel, geo=geo))
+            targets=listing(results.result_words(request.targets)), scene=title
+        )
+        task = Task(
+            words, lambda progress, cancel: generate(request, progress=progress, cancel=cancel, geo=geo)
+        )
         task.progress.connect(self.bar.show_progress)
         task.ended.connect(lambda ended: self._ended(ended, title))
         self._task = task
@@ -270,17 +284,20 @@ class GeneratePanel(QWidget):
     def _remember(self) -> None:
         if self.source.scene is None:
             return
-        settings.save_choices(self.source.scene.modality, replace(
-            settings.choices(self.source.scene.modality),
-            model=self.bench.models.model,
-            targets=self.targets.targets(),
-            preset=self.quality.preset.currentData(),
-            grid=self.quality.grid.currentData(),
-            folder=self.save.path(),
-            overwrite=self.save.overwrite.isChecked(),
-            seed=self.quality.seed.value(),
-            batch=self.quality.batch.value(),
-        ))
+        settings.save_choices(
+            self.source.scene.modality,
+            replace(
+                settings.choices(self.source.scene.modality),
+                model=self.bench.models.model,
+                targets=self.targets.targets(),
+                preset=self.quality.preset.currentData(),
+                grid=self.quality.grid.currentData(),
+                folder=self.save.path(),
+                overwrite=self.save.overwrite.isChecked(),
+                seed=self.quality.seed.value(),
+                batch=self.quality.batch.value(),
+            ),
+        )
 
     def _ended(self, task: Task, title: str) -> None:
         self._task = None
@@ -297,5 +314,6 @@ class GeneratePanel(QWidget):
         self.bench.models.show_device(result.device)
         self.bench.log_result(result)
         words = tr("{layers} added · {time}").format(
-            layers=listing(results.result_words(list(result.outputs))), time=duration(result.seconds))
+            layers=listing(results.result_words(list(result.outputs))), time=duration(result.seconds)
+        )
         self.bench.succeed(words, undo=lambda: results.undo(made))

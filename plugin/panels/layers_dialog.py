@@ -20,8 +20,13 @@ class LayersDialog(QDialog):
         super().__init__(parent)
         self.setWindowTitle(tr("Several single-band layers"))
         self.resize(380, 420)
-        text = wrapped(self, tr("Tick the layers that hold the bands of one scene. "
-                                "They may differ in resolution; which is which is told by their names."))
+        text = wrapped(
+            self,
+            tr(
+                "Tick the layers that hold the bands of one scene. "
+                "They may differ in resolution; which is which is told by their names."
+            ),
+        )
         self.list = QListWidget(self)
         nodes = QgsProject.instance().layerTreeRoot().findLayers()
         for layer in (node.layer() for node in nodes):
@@ -33,7 +38,8 @@ class LayersDialog(QDialog):
             single = layer.bandCount() == 1
             item.setCheckState(Qt.CheckState.Checked if single else Qt.CheckState.Unchecked)
         self.buttons = QDialogButtonBox(
-            QDialogButtonBox.StandardButton.Ok | QDialogButtonBox.StandardButton.Cancel, self)
+            QDialogButtonBox.StandardButton.Ok | QDialogButtonBox.StandardButton.Cancel, self
+        )
         self.buttons.accepted.connect(self.accept)
         self.buttons.rejected.connect(self.reject)
         self.list.itemChanged.connect(self._check)

@@ -9,8 +9,16 @@ from typing import Optional
 
 from qgis.gui import QgsFileWidget
 from qgis.PyQt.QtCore import pyqtSignal
-from qgis.PyQt.QtWidgets import QCheckBox, QComboBox, QFormLayout, QGridLayout, QSizePolicy, QSpinBox, QVBoxLayout
-from qgis.PyQt.QtWidgets import QWidget
+from qgis.PyQt.QtWidgets import (
+    QCheckBox,
+    QComboBox,
+    QFormLayout,
+    QGridLayout,
+    QSizePolicy,
+    QSpinBox,
+    QVBoxLayout,
+    QWidget,
+)
 
 from ..i18n import tr
 from ..settings import Choices
@@ -99,8 +107,12 @@ class QualityBox(Fold):
         self.grid = QComboBox(self)
         self.grid.addItem(tr("The model's"), "model")
         self.grid.addItem(tr("The layer's"), "input")
-        self.grid.setToolTip(tr("Whose pixels the results have. They are the same where the layer has the "
-                                "model's pixel size in metres; else results are warped to the layer's pixels."))
+        self.grid.setToolTip(
+            tr(
+                "Whose pixels the results have. They are the same where the layer has the "
+                "model's pixel size in metres; else results are warped to the layer's pixels."
+            )
+        )
         self.batch = QSpinBox(self)
         self.batch.setRange(0, 64)
         self.batch.setSpecialValueText(tr("Automatic"))

@@ -3,13 +3,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Mapping, Optional, Sequence
+from typing import Any, Optional
 
 from qgis.core import QgsMapLayer, QgsRasterLayer
 from qgis.gui import QgsMapLayerComboBox
 from qgis.PyQt.QtCore import pyqtSignal
-from qgis.PyQt.QtWidgets import QFileDialog, QHBoxLayout, QMenu, QSizePolicy, QToolButton, QVBoxLayout, QWidget
+from qgis.PyQt.QtWidgets import (
+    QFileDialog,
+    QHBoxLayout,
+    QMenu,
+    QSizePolicy,
+    QToolButton,
+    QVBoxLayout,
+    QWidget,
+)
 
 from ..compat import RASTER_FILTER
 from ..i18n import tr
@@ -121,7 +130,7 @@ class SourceBox(QWidget):
         images = [layer for layer in layers if isinstance(layer, QgsRasterLayer)]
         if self._chosen is not None or not images:
             return
-        if active in images and active.bandCount() > 1:
+        if active is not None and active in images and active.bandCount() > 1:
             self.combo.setLayer(active)
         else:
             self.combo.setLayer(max(images, key=lambda layer: layer.bandCount()))
@@ -174,7 +183,8 @@ class SourceBox(QWidget):
 
     def _choose_file(self) -> None:
         path, _ = QFileDialog.getOpenFileName(
-            self, tr("Open product"), "", tr("Products (*.zip *.json);;All files (*)"))
+            self, tr("Open product"), "", tr("Products (*.zip *.json);;All files (*)")
+        )
         if path:
             self.set_product(path)
 
@@ -217,8 +227,13 @@ class SourceBox(QWidget):
             self._input = self._chosen or from_layers([self.combo.currentLayer()])
             source, geo = self._input.source, self._input.geo
             self._recognition = recognise_source(source, geo, modality=settings.modality)
-            self._scene = open_scene(source, modality=settings.modality, bands=settings.bands or None,
-                                     boa_offset=settings.boa_offset, geo=geo)
+            self._scene = open_scene(
+                source,
+                modality=settings.modality,
+                bands=settings.bands or None,
+                boa_offset=settings.boa_offset,
+                geo=geo,
+            )
         except TerraneError as error:
             self._problem = str(error)
 
@@ -226,8 +241,11 @@ class SourceBox(QWidget):
         found, scene = self._recognition, self._scene
         parts: list[str] = []
         if scene is not None:
-            parts = [input_word(scene.modality), tr("{count} bands").format(count=len(scene.bands)),
-                     self._resolution(scene.grid)]
+            parts = [
+                input_word(scene.modality),
+                tr("{count} bands").format(count=len(scene.bands)),
+                self._resolution(scene.grid),
+            ]
             if scene.offset_note:
                 # Where it comes from is for the tooltip.
                 parts.append(scene.offset_note.partition(",")[0])
@@ -266,4 +284,3 @@ class SourceBox(QWidget):
         else:
             self._settings[self._settings_key()] = settings
         self.recognise()
-

@@ -39,8 +39,11 @@ class Listener:
         """What a run made and took."""
         for warning in result.warnings:
             self._feedback.pushWarning(warning)
-        self._feedback.pushInfo(tr("{tiles} tiles in {time} on {device}").format(
-            tiles=result.tiles, time=duration(result.seconds), device=device_word(result.device)))
+        self._feedback.pushInfo(
+            tr("{tiles} tiles in {time} on {device}").format(
+                tiles=result.tiles, time=duration(result.seconds), device=device_word(result.device)
+            )
+        )
 
     def close(self) -> None:
         """Stop listening."""

@@ -10,12 +10,20 @@ import numpy as np
 import pytest
 import toy_pack
 from osgeo import gdal
-from qgis.core import QgsFeature, QgsGeometry, QgsPointXY, QgsProject, QgsRasterLayer, QgsRectangle, QgsVectorLayer
+from qgis.core import (
+    QgsFeature,
+    QgsGeometry,
+    QgsPointXY,
+    QgsProject,
+    QgsRasterLayer,
+    QgsRectangle,
+    QgsVectorLayer,
+)
 from qgis.PyQt.QtCore import QMimeData, QPoint, QPointF, Qt, QUrl
 from qgis.PyQt.QtGui import QDropEvent
 from qgis.PyQt.QtTest import QTest
 from qgis.PyQt.QtWidgets import QLabel, QPushButton, QWidget
-from qgis_window import messages, pump, ramp_image, read_raster, settle, show_on_map, write_raster
+from qgis_window import messages, pump, ramp_image, read_raster, settle, write_raster
 
 pytestmark = pytest.mark.qgis
 
@@ -43,7 +51,11 @@ def test_builds_at_300_pixels_without_clipping(dock, window):
     settle(100)
     right = dock.mapToGlobal(QPoint(dock.width(), 0)).x()
     for child in dock.widget().findChildren(QWidget):
-        if child.isVisible() and child.metaObject().className() in ("QRadioButton", "QCheckBox", "QPushButton"):
+        if child.isVisible() and child.metaObject().className() in (
+            "QRadioButton",
+            "QCheckBox",
+            "QPushButton",
+        ):
             assert child.mapToGlobal(QPoint(child.width(), 0)).x() <= right, child.text()
             assert child.width() >= child.minimumSizeHint().width(), child.text()
     assert not [label for label in dock.findChildren(QLabel) if "Segment" in label.text()]
@@ -85,7 +97,12 @@ def test_generates_layers_exactly_in_place(dock, plugin, window, layer, scene_pa
     made = group()
     assert made.name().startswith("S2 scene · Terrane ")
     names = [node.layer().name() for node in made.findLayers()]
-    assert names == ["NDVI (generated)", "Land cover (generated)", "Hillshade (generated)", "Elevation (generated)"]
+    assert names == [
+        "NDVI (generated)",
+        "Land cover (generated)",
+        "Hillshade (generated)",
+        "Elevation (generated)",
+    ]
     by_name = {node.layer().name(): node.layer() for node in made.findLayers()}
     for result in by_name.values():
         assert result.isValid()
@@ -97,11 +114,14 @@ def test_generates_layers_exactly_in_place(dock, plugin, window, layer, scene_pa
     # Values: exactly those of a headless run of the same request.
     from terrane.inference import GenerateRequest, generate, open_scene
 
-    outputs = {target: str(Path(scene_path).with_name(f"check_{target}.tif")) for target in ("DEM", "LULC", "NDVI")}
+    outputs = {
+        target: str(Path(scene_path).with_name(f"check_{target}.tif")) for target in ("DEM", "LULC", "NDVI")
+    }
     generate(GenerateRequest(open_scene(scene_path), ("DEM", "LULC", "NDVI"), outputs, model="toy"))
     for target, name in (("DEM", "Elevation"), ("LULC", "Land cover"), ("NDVI", "NDVI")):
         np.testing.assert_array_equal(
-            read_raster(by_name[f"{name} (generated)"].source()), read_raster(outputs[target]))
+            read_raster(by_name[f"{name} (generated)"].source()), read_raster(outputs[target])
+        )
     hole = read_raster(by_name["Land cover (generated)"].source())[0, 5:15, 80:95]
     assert (hole == 0).all()
     abstract = by_name["Elevation (generated)"].metadata().abstract()
@@ -229,9 +249,19 @@ def test_selection_and_rectangle(dock, plugin, window, layer):
     transform = window.canvas.getCoordinateTransform()
     start, end = (transform.transform(QgsPointXY(x, y)) for x, y in ((500200, 5099900), (500600, 5099500)))
     viewport = window.canvas.viewport()
-    QTest.mousePress(viewport, Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier, QPoint(round(start.x()), round(start.y())))
+    QTest.mousePress(
+        viewport,
+        Qt.MouseButton.LeftButton,
+        Qt.KeyboardModifier.NoModifier,
+        QPoint(round(start.x()), round(start.y())),
+    )
     QTest.mouseMove(viewport, QPoint(round(end.x()), round(end.y())))
-    QTest.mouseRelease(viewport, Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier, QPoint(round(end.x()), round(end.y())))
+    QTest.mouseRelease(
+        viewport,
+        Qt.MouseButton.LeftButton,
+        Qt.KeyboardModifier.NoModifier,
+        QPoint(round(end.x()), round(end.y())),
+    )
     drawn = area.area().extent
     assert drawn.xmin == pytest.approx(500200, abs=10)
     assert drawn.ymin == pytest.approx(5099500, abs=10)
@@ -322,7 +352,12 @@ def test_several_single_band_layers_make_a_scene(dock, plugin, tmp_path):
     layers = []
     for number, name in enumerate(toy_pack.BANDS):
         step = 6 if name in ("B01", "B09") else 2 if name in ("B05", "B06", "B07", "B8A", "B11", "B12") else 1
-        path = write_raster(tmp_path / f"T32_{name}.tif", image[number : number + 1, ::step, ::step], gsd=10.0 * step, names=None)
+        path = write_raster(
+            tmp_path / f"T32_{name}.tif",
+            image[number : number + 1, ::step, ::step],
+            gsd=10.0 * step,
+            names=None,
+        )
         layers.append(QgsRasterLayer(path, name))
     QgsProject.instance().addMapLayers(layers)
     from terrane.plugin.panels.layers_dialog import LayersDialog
@@ -337,7 +372,9 @@ def test_several_single_band_layers_make_a_scene(dock, plugin, tmp_path):
     dock.generate.area.choose("layer")
     dock.generate.run()
     finish(plugin)
-    result = next(node.layer() for node in group().findLayers() if node.layer().name() == "Elevation (generated)")
+    result = next(
+        node.layer() for node in group().findLayers() if node.layer().name() == "Elevation (generated)"
+    )
     assert (result.width(), result.height()) == (60, 60)
 
 
@@ -345,7 +382,13 @@ def test_dropped_tif_becomes_the_input(dock, window, tmp_path):
     path = write_raster(tmp_path / "dropped.tif", ramp_image(40, 40))
     mime = QMimeData()
     mime.setUrls([QUrl.fromLocalFile(path)])
-    event = QDropEvent(QPointF(5, 5), Qt.DropAction.CopyAction, mime, Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier)
+    event = QDropEvent(
+        QPointF(5, 5),
+        Qt.DropAction.CopyAction,
+        mime,
+        Qt.MouseButton.LeftButton,
+        Qt.KeyboardModifier.NoModifier,
+    )
     dock.dropEvent(event)
     assert dock.generate.source.title == "dropped"
     assert dock.generate.source.problem == ""

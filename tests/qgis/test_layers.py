@@ -14,7 +14,6 @@ from qgis.core import (
     QgsRectangle,
 )
 from qgis_window import ramp_image, write_raster
-
 from terrane.inference import (
     Affine,
     BandRef,
@@ -44,7 +43,9 @@ def virtual(layer):
     source = QgsRasterDataProvider.VirtualRasterInputLayers()
     source.name, source.uri, source.provider = "S2 scene", layer.source(), "gdal"
     parameters.rInputLayers = [source]
-    made = QgsRasterLayer(QgsRasterDataProvider.encodeVirtualRasterProviderUri(parameters), "B03", "virtualraster")
+    made = QgsRasterLayer(
+        QgsRasterDataProvider.encodeVirtualRasterProviderUri(parameters), "B03", "virtualraster"
+    )
     assert made.isValid(), made.error().summary()
     return made
 
@@ -111,7 +112,9 @@ def test_nodata_set_by_the_user_counts(scene_path):
 def test_layer_and_file_mix_in_one_scene(scene_path, tmp_path):
     image = ramp_image(50, 50)
     made = []
-    for number, name in enumerate(("B01", "B02", "B03", "B04", "B05", "B06", "B07", "B08", "B8A", "B09", "B11", "B12")):
+    for number, name in enumerate(
+        ("B01", "B02", "B03", "B04", "B05", "B06", "B07", "B08", "B8A", "B09", "B11", "B12")
+    ):
         path = write_raster(tmp_path / f"x_{name}.tif", image[number : number + 1], names=None, epsg=32632)
         layer = QgsRasterLayer(path, f"x_{name}")
         if number % 2:

@@ -9,8 +9,8 @@ import sys
 import textwrap
 
 import pytest
-from qgis_window import pump
 from qgis.core import QgsApplication
+from qgis_window import pump
 
 pytestmark = pytest.mark.qgis
 
@@ -19,7 +19,12 @@ def run_python(code, **env):
     """A fresh interpreter with QGIS; returns its standard output."""
     done = subprocess.run(
         [sys.executable, "-W", "error::ImportWarning", "-c", textwrap.dedent(code)],
-        capture_output=True, text=True, timeout=120, check=False, env={**os.environ, **env})
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+        env={**os.environ, **env},
+    )
     assert done.returncode == 0, done.stderr
     return done.stdout
 

@@ -64,8 +64,22 @@ def test_every_parameter_and_output_is_documented(provider):
     for parameter in algorithm.parameterDefinitions():
         assert parameter.help(), parameter.name()
     names = [parameter.name() for parameter in algorithm.parameterDefinitions()]
-    assert names == ["INPUT", "INPUTS", "TARGETS", "EXTENT", "REGION", "MODEL", "PRESET", "SEED", "MODALITY",
-                     "BOA_OFFSET", "GRID", "OUTPUT_DEM", "OUTPUT_LULC", "OUTPUT_NDVI"]
+    assert names == [
+        "INPUT",
+        "INPUTS",
+        "TARGETS",
+        "EXTENT",
+        "REGION",
+        "MODEL",
+        "PRESET",
+        "SEED",
+        "MODALITY",
+        "BOA_OFFSET",
+        "GRID",
+        "OUTPUT_DEM",
+        "OUTPUT_LULC",
+        "OUTPUT_NDVI",
+    ]
     assert algorithm.shortHelpString()
     assert algorithm.canExecute()[0]
 
@@ -92,7 +106,9 @@ def test_extent_and_region(provider, layer, tmp_path):
     assert QgsRasterLayer(results["OUTPUT_DEM"]).extent() == inner
     polygons = QgsVectorLayer("Polygon?crs=EPSG:32632", "p", "memory")
     feature = QgsFeature()
-    feature.setGeometry(QgsGeometry.fromWkt("POLYGON((500100 5099500,500500 5099500,500100 5099900,500100 5099500))"))
+    feature.setGeometry(
+        QgsGeometry.fromWkt("POLYGON((500100 5099500,500500 5099500,500100 5099900,500100 5099500))")
+    )
     polygons.dataProvider().addFeature(feature)
     results = run(provider, INPUT=layer, TARGETS=["LULC"], REGION=polygons)
     values = read_raster(results["OUTPUT_LULC"])[0]
@@ -103,14 +119,17 @@ def test_extent_and_region(provider, layer, tmp_path):
 
 def test_single_band_layers(provider, tmp_path):
     image = ramp_image(40, 40)
-    layers = [QgsRasterLayer(write_raster(tmp_path / f"a_{name}.tif", image[i : i + 1], names=None), name)
-              for i, name in enumerate(BANDS)]
+    layers = [
+        QgsRasterLayer(write_raster(tmp_path / f"a_{name}.tif", image[i : i + 1], names=None), name)
+        for i, name in enumerate(BANDS)
+    ]
     QgsProject.instance().addMapLayers(layers)
     results = run(provider, INPUTS=layers, TARGETS=["LULC"])
     stacked = QgsRasterLayer(write_raster(tmp_path / "stack.tif", image), "stack")
     np.testing.assert_array_equal(
         read_raster(results["OUTPUT_LULC"]),
-        read_raster(run(provider, INPUT=stacked, TARGETS=["LULC"])["OUTPUT_LULC"]))
+        read_raster(run(provider, INPUT=stacked, TARGETS=["LULC"])["OUTPUT_LULC"]),
+    )
 
 
 def test_offset_is_the_users_word(provider, tmp_path):
@@ -154,7 +173,11 @@ def test_runs_in_the_background_styles_and_loads(provider, layer, tmp_path):
     feedback = QgsProcessingFeedback()
     algorithm = provider.algorithm("generate").create()
     task = QgsProcessingAlgRunnerTask(
-        algorithm, {"INPUT": layer.id(), "MODEL": "toy", "TARGETS": ["LULC"], "OUTPUT_LULC": output}, context, feedback)
+        algorithm,
+        {"INPUT": layer.id(), "MODEL": "toy", "TARGETS": ["LULC"], "OUTPUT_LULC": output},
+        context,
+        feedback,
+    )
     done = []
     task.executed.connect(lambda ok, results: done.append((ok, results)))
     QgsApplication.taskManager().addTask(task)
@@ -186,8 +209,11 @@ def test_cancel(provider, layer, tmp_path):
     algorithm = provider.algorithm("generate").create()
     path = tmp_path / "lulc.tif"
     task = QgsProcessingAlgRunnerTask(
-        algorithm, {"INPUT": layer.id(), "MODEL": "slow", "TARGETS": ["LULC"], "OUTPUT_LULC": str(path)},
-        context, feedback)
+        algorithm,
+        {"INPUT": layer.id(), "MODEL": "slow", "TARGETS": ["LULC"], "OUTPUT_LULC": str(path)},
+        context,
+        feedback,
+    )
     done = []
     task.executed.connect(lambda ok, results: done.append(ok))
     task.taskTerminated.connect(lambda: done.append(None))
@@ -204,9 +230,15 @@ def qgis_process(profile, *arguments, **env):
     program = shutil.which("qgis_process.bin") or shutil.which("qgis_process")
     if program is None:
         pytest.skip("qgis_process is not installed")
-    clean = {key: value for key, value in os.environ.items() if key not in ("PYTHONPATH", "PYTHONHOME", "VIRTUAL_ENV")}
+    clean = {
+        key: value
+        for key, value in os.environ.items()
+        if key not in ("PYTHONPATH", "PYTHONHOME", "VIRTUAL_ENV")
+    }
     clean.update(QT_QPA_PLATFORM="offscreen", QGIS_CUSTOM_CONFIG_PATH=str(profile), **env)
-    return subprocess.run([program, *arguments], capture_output=True, text=True, timeout=180, check=False, env=clean)
+    return subprocess.run(
+        [program, *arguments], capture_output=True, text=True, timeout=180, check=False, env=clean
+    )
 
 
 def test_qgis_process(layer, scene_path, packs, tmp_path):
@@ -222,16 +254,28 @@ def test_qgis_process(layer, scene_path, packs, tmp_path):
     env = {"QGIS_PLUGINPATH": str(plugins), "TERRANE_RUNTIME": str(runtime), "TERRANE_MODELS": str(packs)}
     assert qgis_process(profile, "plugins", "enable", "terrane", **env).returncode == 0
     out = tmp_path / "out.tif"
-    arguments = [f"--INPUT={scene_path}", "--MODEL=toy", "--TARGETS=LULC",
-                 "--EXTENT=500000,500500,5099500,5100000 [EPSG:32632]", f"--OUTPUT_LULC={out}"]
+    arguments = [
+        f"--INPUT={scene_path}",
+        "--MODEL=toy",
+        "--TARGETS=LULC",
+        "--EXTENT=500000,500500,5099500,5100000 [EPSG:32632]",
+        f"--OUTPUT_LULC={out}",
+    ]
     done = qgis_process(profile, "--json", "run", "terrane:generate", *arguments, **env)
     assert done.returncode == 0, done.stdout + done.stderr
-    told = json.loads(done.stdout[done.stdout.index("{"):])
+    told = json.loads(done.stdout[done.stdout.index("{") :])
     assert told["results"] == {"OUTPUT_LULC": str(out)}
     assert read_raster(out).shape == (1, 50, 50)
     # A sentence, not a traceback.
-    wrong = qgis_process(profile, "run", "terrane:generate", f"--INPUT={scene_path}", "--MODEL=none",
-                         f"--OUTPUT_LULC={out}", **env)
+    wrong = qgis_process(
+        profile,
+        "run",
+        "terrane:generate",
+        f"--INPUT={scene_path}",
+        "--MODEL=none",
+        f"--OUTPUT_LULC={out}",
+        **env,
+    )
     assert wrong.returncode != 0
     assert "There is no model 'none'" in wrong.stdout + wrong.stderr
     assert "Traceback" not in wrong.stdout + wrong.stderr
