@@ -9,10 +9,13 @@ from __future__ import annotations
 import argparse
 import json
 import time
+from collections.abc import Callable, Iterable
 from concurrent.futures import ProcessPoolExecutor
+from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -69,9 +72,12 @@ def make_set(out: Path, first_seed: int, count: int, size: int, workers: int = 2
     heights = np.lib.format.open_memmap(out / "dem.npy", "w+", np.float32, (count, size, size))
     covers = np.lib.format.open_memmap(out / "lulc.npy", "w+", np.uint8, (count, size, size))
     began = time.perf_counter()
-    with ProcessPoolExecutor(workers) as pool:
+    with ExitStack() as stack:
+        mapped: Callable[..., Iterable[Any]] = map
+        if workers > 1:
+            mapped = partial(stack.enter_context(ProcessPoolExecutor(workers)).map, chunksize=8)
         seeds = range(first_seed, first_seed + count)
-        for index, arrays in enumerate(pool.map(partial(_arrays, size=size), seeds, chunksize=8)):
+        for index, arrays in enumerate(mapped(partial(_arrays, size=size), seeds)):
             images[index], heights[index], covers[index] = arrays
             if index % 200 == 199:
                 print(
