@@ -80,9 +80,7 @@ class Grid:
     @property
     def bounds(self) -> BBox:
         """The box around all four corners, in map units."""
-        corners = [
-            self.transform.apply(c, r) for c in (0, self.width) for r in (0, self.height)
-        ]
+        corners = [self.transform.apply(c, r) for c in (0, self.width) for r in (0, self.height)]
         xs, ys = [x for x, _ in corners], [y for _, y in corners]
         return BBox(min(xs), min(ys), max(xs), max(ys))
 

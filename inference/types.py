@@ -90,7 +90,7 @@ class Cancel:
     def raise_if_set(self) -> None:
         """Raise ``Cancelled`` when the button was pressed."""
         if self._event.is_set():
-            raise Cancelled()
+            raise Cancelled
 
     def add_hook(self, hook: Callable[[], None]) -> None:
         """Call ``hook`` when the button is pressed (at once, if it already was)."""

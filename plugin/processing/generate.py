@@ -221,10 +221,15 @@ class GenerateAlgorithm(QgsProcessingAlgorithm):
         """Main thread: snapshot layers and settings into a frozen request."""
         from ...inference import TerraneError
 
+        problem = ""
         try:
             self._request = self._snapshot(parameters, context, feedback)
         except TerraneError as error:
-            raise QgsProcessingException(str(error)) from error
+            problem = str(error)
+        if problem:
+            # Not from inside the handler: QGIS keeps the frames of what is raised here until it exits, and
+            # must not keep layers with them.
+            raise QgsProcessingException(problem)
         return True
 
     def _snapshot(

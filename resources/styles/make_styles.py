@@ -25,7 +25,6 @@ from qgis.core import (
     QgsSingleBandPseudoColorRenderer,
 )
 from qgis.PyQt.QtGui import QColor, QPainter
-
 from terrane.inference import MODALITIES
 
 FOLDER = Path(__file__).resolve().parent
