@@ -131,43 +131,64 @@ def parse_stac(path: str) -> tuple[dict[str, Any], list[StacBand]]:
         raise SourceError(f"{path} is not a STAC item that can be read: {error}.") from error
     if not isinstance(item, dict) or not isinstance(item.get("assets"), dict):
         raise SourceError(f"{path} is not a STAC item: it has no assets.")
+    folder = os.path.dirname(os.path.abspath(path))
     bands: list[StacBand] = []
-    for asset in item["assets"].values():
-        if isinstance(asset, dict) and not {"visual", "overview", "thumbnail"} & set(
-            asset.get("roles") or ()
-        ):
-            bands.extend(_stac_asset(asset, item, os.path.dirname(os.path.abspath(path))))
+    for key, asset in item["assets"].items():
+        roles = set(asset.get("roles") or ()) if isinstance(asset, dict) else {"thumbnail"}
+        if not roles & {"visual", "overview", "thumbnail"}:
+            try:
+                bands.extend(_stac_asset(key, asset, item, folder))
+            except (AttributeError, TypeError, ValueError) as error:
+                raise SourceError(
+                    f"{path} is damaged: its asset {key!r} makes no sense ({error})."
+                ) from error
     return item, bands
 
 
-def _stac_asset(asset: dict[str, Any], item: dict[str, Any], folder: str) -> list[StacBand]:
-    href = str(asset.get("href", ""))
-    if href.startswith("file://"):
-        href = href[7:]
+def _stac_asset(key: str, asset: dict[str, Any], item: dict[str, Any], folder: str) -> list[StacBand]:
+    href = str(asset.get("href", "")).removeprefix("file://")
     if not href or "://" in href:
         return []
     full = href if os.path.isabs(href) else os.path.normpath(os.path.join(folder, href))
-    eo = asset.get("eo:bands") or asset.get("bands") or []
+    bands = asset.get("eo:bands") or asset.get("bands") or []
+    if (
+        not bands
+        and "data" in (asset.get("roles") or ())
+        and re.search(r"\.(jp2|tiff?)$", href, re.IGNORECASE)
+    ):
+        bands = [{}]  # radar items name the polarisation by the asset's key alone
     raster = asset.get("raster:bands") or asset.get("bands") or []
-    applied = item.get("properties", {}).get("earthsearch:boa_offset_applied")
-    result = []
-    for place, band in enumerate(eo):
-        facts = {**asset, **(raster[place] if place < len(raster) else {}), **band}
-        wavelength = facts.get("center_wavelength") or facts.get("eo:center_wavelength")
-        scale = facts.get("scale", facts.get("raster:scale"))
-        offset = facts.get("offset", facts.get("raster:offset"))
-        # This flag wins: Earth Search kept −0.1 in raster:bands of files that it has already shifted.
-        dn_offset = 0.0 if applied else None if offset is None or not scale else float(offset) / float(scale)
-        result.append(
-            StacBand(
-                str(facts.get("name") or facts.get("eo:common_name") or facts.get("common_name") or ""),
-                full,
-                place + 1,
-                float(facts.get("spatial_resolution") or facts.get("gsd") or 0.0),
-                float(wavelength) * 1000 if wavelength else None,
-                float(scale) * REFLECTANCE_SCALE if scale else 1.0,
-                None if dn_offset is None else round(dn_offset, 6),
-                facts.get("nodata"),
-            )
+    applied = bool(item.get("properties", {}).get("earthsearch:boa_offset_applied"))
+    return [
+        _stac_band(
+            {**asset, **(raster[place] if place < len(raster) else {}), **band},
+            key if len(bands) == 1 else "",
+            full,
+            place + 1,
+            applied,
         )
-    return result
+        for place, band in enumerate(bands)
+    ]
+
+
+def _stac_band(facts: dict[str, Any], key: str, path: str, index: int, applied: bool) -> StacBand:
+    """One band from all that its item says of it, the more special word winning."""
+    wavelength = facts.get("center_wavelength") or facts.get("eo:center_wavelength")
+    scale = facts.get("scale", facts.get("raster:scale"))
+    offset = facts.get("offset", facts.get("raster:offset"))
+    dn_offset: Optional[float] = None
+    if applied:
+        # This flag wins: Earth Search kept −0.1 in raster:bands of files that it has already shifted.
+        dn_offset = 0.0
+    elif offset is not None and scale:
+        dn_offset = round(float(offset) / float(scale), 6)
+    return StacBand(
+        str(facts.get("name") or key or facts.get("eo:common_name") or facts.get("common_name") or ""),
+        path,
+        index,
+        float(facts.get("spatial_resolution") or facts.get("gsd") or 0.0),
+        float(wavelength) * 1000 if wavelength else None,
+        float(scale) * REFLECTANCE_SCALE if scale else 1.0,
+        dn_offset,
+        facts.get("nodata"),
+    )

@@ -36,12 +36,8 @@ CACHE_BYTES = 512 * 2**20
 
 @contextmanager
 def _session() -> Iterator[None]:
-    """Rasterio's environment with a bounded cache, and its georeference warning silenced.
-
-    That warning is about files that this package refuses with a sentence of its own.
-    """
-    with Env(GDAL_CACHEMAX=CACHE_BYTES), warnings.catch_warnings():
-        warnings.simplefilter("ignore", NotGeoreferencedWarning)
+    """Rasterio's environment with a bounded cache."""
+    with Env(GDAL_CACHEMAX=CACHE_BYTES):
         yield
 
 
@@ -96,6 +92,7 @@ class RasterioSink:
                     count=len(spec.band_names),
                     dtype=spec.dtype,
                     nodata=spec.nodata,
+                    transform=rasterio.Affine(*grid.transform),
                     **creation_options(),
                 )
         except FAILURES as error:
@@ -136,7 +133,11 @@ class RasterioGeo(BaseGeo):
         return self._crs_cache[text]
 
     def _header(self, path: str) -> Header:
-        dataset = _open(path, short_name(path))
+        with warnings.catch_warnings():
+            # Files without georeference are refused with a sentence of our own. Only here, where headers
+            # are read, not in ``_session``: filters belong to the process, and readers run in threads.
+            warnings.simplefilter("ignore", NotGeoreferencedWarning)
+            dataset = _open(path, short_name(path))
         with dataset, _session():
             if dataset.count == 0 and not dataset.subdatasets:
                 raise SourceError(f"{short_name(path)} holds no raster.")

@@ -285,8 +285,10 @@ def _from_stac(path: str, geo: Geo) -> Source:
     for band in bands:
         if not os.path.exists(band.path):
             missing.append(short_name(band.path))
-        elif band.name not in best or band.gsd < best[band.name].gsd:
-            best[band.name] = band
+        else:
+            name = band_code(band.name) or band.name
+            if name not in best or band.gsd < best[name].gsd:
+                best[name] = band
     if not best:
         hint = f" (for example {missing[0]} is missing)" if missing else ""
         raise SourceError(
@@ -295,7 +297,10 @@ def _from_stac(path: str, geo: Geo) -> Source:
     infos = {p: geo.describe(p) for p in dict.fromkeys(b.path for b in best.values())}
     candidates = []
     for band in best.values():
-        info = infos[band.path].bands[band.index - 1]
+        bands_there = infos[band.path].bands
+        if band.index > len(bands_there):
+            raise SourceError(f"{short_name(band.path)} has fewer bands than {short_name(path)} says.")
+        info = bands_there[band.index - 1]
         info = replace(info, description=band.name, wavelength_nm=band.wavelength_nm or info.wavelength_nm)
         ref = BandRef(band.path, band.index)
         candidates.append(Candidate(info, ref, _place(infos[band.path]), band.offset, band.scale))
@@ -304,13 +309,6 @@ def _from_stac(path: str, geo: Geo) -> Source:
     nodata = S2_NODATA if any(b.nodata == S2_NODATA for b in best.values()) else None
     note = short_name(path) if any(c.offset is not None for c in candidates) else ""
     name = str(item.get("id") or os.path.splitext(short_name(path))[0])
-    hint = (
-        "MSIL1C"
-        if re.search(r"l1c", text, re.IGNORECASE)
-        else "MSIL2A"
-        if re.search("l2a", text, re.I)
-        else path
-    )
-    return Source(
-        tuple(candidates), re.sub(r"[^\w.-]+", "_", name), path, recognise(found, hint), note, nodata
-    )
+    level = re.search(r"l(1c|2a)", text, re.IGNORECASE)
+    modality = recognise(found, f"MSIL{level.group(1)}" if level else path)
+    return Source(tuple(candidates), re.sub(r"[^\w.-]+", "_", name), path, modality, note, nodata)

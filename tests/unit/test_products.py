@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 
 import numpy as np
@@ -263,6 +264,32 @@ def test_stac_flag_wins_over_raster_bands(geo, tmp_path):
     scene = open_scene(str(make_stac(tmp_path, applied=True)), geo=geo)
     check_product(scene, geo)
     assert scene.offset_note.startswith("no offset")
+
+
+def test_stac_assets_without_bands(geo, tmp_path):
+    power = np.random.default_rng(0).gamma(2.0, 0.05, (1, 40, 40)).astype(np.float32)
+    assets = {}
+    for name in ("vh", "vv"):
+        write_scene(tmp_path / f"{name}.tif", power, names=None, nodata=None, dtype="float32")
+        assets[name] = {"href": f"{name}.tif", "roles": ["data"]}
+    item = tmp_path / "s1.json"
+    item.write_text(json.dumps({"type": "Feature", "id": "S1A 1", "properties": {}, "assets": assets}))
+    scene = open_scene(str(item), geo=geo)
+    assert (scene.modality, scene.name) == ("S1GRD", "S1A_1")
+    assert [b.ref.path[-6:] for b in scene.bands] == ["vv.tif", "vh.tif"]
+
+
+def test_stac_item_that_promises_too_much(geo, tmp_path):
+    path = make_stac(tmp_path)
+    item = json.loads(path.read_text())
+    item["assets"]["B02_10"]["eo:bands"] += [{"name": "B10"}]
+    path.write_text(json.dumps(item))
+    with pytest.raises(SourceError, match="has fewer bands"):
+        open_scene(str(path), geo=geo)
+    item["assets"]["B02_10"]["gsd"] = item["assets"]["B02_10"]["raster:bands"] = "ten"
+    path.write_text(json.dumps(item))
+    with pytest.raises(SourceError, match="asset 'B02_10' makes no sense"):
+        open_scene(str(path), geo=geo)
 
 
 def test_stac_without_local_files(geo, tmp_path):
