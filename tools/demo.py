@@ -27,8 +27,8 @@ def demo(*, headless: bool = False) -> int:
     qgis = None if headless else _find_qgis(steps)
     with steps.step("environment (.venv)"):
         python = env.make_venv(VENV, qgis or Path(sys.executable), system_site_packages=qgis is not None)
-        env.install_requirements(python, VENV, "headless")
         if not qgis:
+            env.install_requirements(python, VENV, "headless")
             env.install_requirements(python, VENV, "build")
             env.install_terrane(python, VENV)
     shutil.rmtree(OUT, ignore_errors=True)

@@ -15,8 +15,10 @@ from .environment import ROOT, VENV, BuildError, Steps, run, say
 WORK = ROOT / ".tests"
 RUNTIME = WORK / "runtime"
 PARITY_VENV = ROOT / ".venv-parity"
-SESSION_LIMIT = 40 * 60.0
-"""Seconds after which a session that hangs is ended, so that the others can still be reported."""
+TEST_LIMIT = 6 * 60.0
+"""Seconds that a single test may take before it counts as hung; the slowest takes half a minute."""
+SESSION_LIMIT = 30 * 60.0
+"""Seconds after which a session that hangs as a whole is ended, so that the others can still be reported."""
 
 PARTS = ("checks", "unit", "qgis", "gui")
 
@@ -111,6 +113,7 @@ def _folders(part: str) -> list[str]:
 def _session_command(python: Path, part: str, to: Optional[Path], sources: Sequence[Path]) -> list[str]:
     command = [str(python), "-m", "pytest", *_folders(part), "-m", "not live"]
     command += ["--basetemp", str(WORK / f"tmp-{part}")]  # not the one that all checkouts of a user share
+    command += ["--timeout", f"{TEST_LIMIT:.0f}"]
     if part == "unit":
         command += ["-p", "no:pytest_qgis", "-n", str(min(4, os.cpu_count() or 1)), "--dist", "loadfile"]
     if to:
