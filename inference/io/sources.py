@@ -127,6 +127,8 @@ def _from_refs(refs: Sequence[BandRef], geo: Geo) -> Source:
         if len(bands) == 1 and len(infos) > 1 and (band_code(stem) or nameless):
             info = replace(info, description=stem)
         candidates.append(Candidate(info, ref, grids[ref.path]))
+    if len(infos) > 1:
+        candidates = _without_coarser(candidates)
     paths = list(infos)
     source = Source(tuple(_declared(c, infos[c.ref.path]) for c in candidates), _common_name(paths), paths[0])
     if len(paths) > 1:
@@ -136,6 +138,26 @@ def _from_refs(refs: Sequence[BandRef], geo: Geo) -> Source:
     tagged = any(c.offset is not None for c in source.candidates)
     note = f"{short_name(paths[0])}'s own tags" if tagged else ""
     return replace(source, modality=recognise([c.info for c in source.candidates], paths[0]), note=note)
+
+
+def _without_coarser(candidates: Sequence[Candidate]) -> list[Candidate]:
+    """Of files that hold the same band (…_B02_10m, …_B02_20m) the finest; equals stay, to be refused."""
+    finest: dict[str, float] = {}
+    for candidate in candidates:
+        code = band_code(candidate.info.description) or ""
+        finest[code] = min(finest.get(code, float("inf")), _area(candidate))
+    return [
+        c
+        for c in candidates
+        if not band_code(c.info.description) or _area(c) <= finest[band_code(c.info.description) or ""] * 1.01
+    ]
+
+
+def _area(candidate: Candidate) -> float:
+    if candidate.grid is None:
+        return float("inf")
+    width, height = candidate.grid.resolution
+    return width * height
 
 
 def _declared(candidate: Candidate, raster: RasterInfo) -> Candidate:
@@ -165,7 +187,10 @@ def _calibrated(candidates: Sequence[Candidate], calibration: Calibration) -> tu
 
 
 def _with_sibling_metadata(source: Source, path: str) -> Source:
+    subdataset = re.match(r'SENTINEL2_[^:]+:"?(.+?\.xml)"?:', path)
     found = find_mtd(path) if is_plain_path(path) else None
+    if subdataset is not None and os.path.isfile(subdataset.group(1)):
+        found = subdataset.group(1)  # GDAL's own Sentinel-2 driver, as QGIS opens a product's XML file
     if found is None or any(c.offset is not None for c in source.candidates):
         return source
     with open(found, "rb") as stream:

@@ -225,6 +225,20 @@ def test_band_files_inside_their_safe_tree(geo, safe):
     assert "MTD_MSIL2A.xml" in scene.offset_note
 
 
+def test_all_files_of_a_product_at_once(geo, safe):
+    paths = sorted(str(p) for p in safe.rglob("*.jp2"))
+    assert len(paths) == 25
+    scene = open_scene(paths, geo=geo)
+    check_product(scene, geo)
+    assert scene.bands == open_scene(str(safe), geo=geo).bands
+
+
+def test_two_scenes_at_once_are_refused(geo, tmp_path):
+    paths = band_files(tmp_path) + band_files(tmp_path, ["B02"], pattern="T32TPS_20250801T103021_{band}.tif")
+    with pytest.raises(BandError, match="Two bands look like B02"):
+        open_scene(paths, geo=geo, modality="S2L2A")
+
+
 def test_folder_of_short_names(geo, tmp_path):
     band_files(tmp_path, pattern="{band}.tif")
     (tmp_path / "notes.txt").write_text("x")
