@@ -27,8 +27,9 @@ from .output import RasterSink, creation_options
 from .reader import Dataset
 from .vrt import GDAL_TYPES
 
-CACHE_BYTES = 512 * 2**20
-"""Bound of GDAL's block cache outside QGIS."""
+CACHE_BYTES = 192 * 2**20
+"""Bound of GDAL's block cache outside QGIS; its own default is a twentieth of the machine's memory.
+One row of blocks of a whole Sentinel-2 tile is 136 MB: strips that share it must not decode it twice."""
 
 
 class GdalError(OSError):

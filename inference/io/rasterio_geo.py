@@ -30,8 +30,9 @@ from .reader import Dataset
 FAILURES = (RasterioError, CPLE_BaseError)
 """rasterio lets some of GDAL's own errors through, which share no base class with its own."""
 
-CACHE_BYTES = 512 * 2**20
-"""GDAL's block cache; its own default is a twentieth of the machine's memory."""
+CACHE_BYTES = 192 * 2**20
+"""Bound of GDAL's block cache; its own default is a twentieth of the machine's memory.
+One row of blocks of a whole Sentinel-2 tile is 136 MB: strips that share it must not decode it twice."""
 
 
 @contextmanager
