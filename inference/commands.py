@@ -17,10 +17,8 @@ from typing import Any, Optional, Union
 from .console import ProgressLine, duration, note, run_cancellable, say, table
 from .errors import InputError, OutputError
 from .io.base import BandRef
+from .tasks.request import SCHEMA
 from .types import BBox, Cancel
-
-SCHEMA = 1
-"""Version of the JSON envelope (contracts.md)."""
 
 
 def _print_json(envelope: Mapping[str, Any]) -> None:

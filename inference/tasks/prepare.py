@@ -6,7 +6,7 @@ from __future__ import annotations
 import math
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Optional
 
 from .. import presets, registry
@@ -189,8 +189,3 @@ def _bytes_needed(target: Target, parts: tuple[Part, ...], warp_to: Optional[Gri
 def _source_name(scene: Scene) -> str:
     """The source without its folders: provenance, not a map of somebody's disk."""
     return os.path.basename(scene.source.rstrip("/\\")) or scene.name
-
-
-def with_outputs(request: GenerateRequest, outputs: Mapping[str, str]) -> GenerateRequest:
-    """The same request with other outputs."""
-    return replace(request, outputs=dict(outputs))
