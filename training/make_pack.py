@@ -42,8 +42,9 @@ the rule is a set of thresholds on four spectral indices.
 
 {table}
 
-On real chips it is weak, as expected of a model that saw simulated land only. The absolute height of flat
-land cannot be told from one optical image: read shapes, not levels.
+Land cover is what it is good at, on simulated land. **Elevation is rudimentary**: no better than the mean
+height in metres, water low and hills high at best, each tile at a level of its own. On real chips all of it
+is weak, as expected of a model that saw simulated land only.
 """
 
 

@@ -25,6 +25,7 @@ import torch
 from onnx import TensorProto
 
 from .graphs import PREFIX, GraphSource, exported_program
+from .torch_skeleton import torch_form
 
 OPSET = 18
 IR_VERSION = 10
@@ -49,6 +50,8 @@ class ExportedGraph:
     """State-dict key → shape of every weight it needs."""
     inputs: dict[str, list[Any]]
     outputs: dict[str, list[Any]]
+    torch_graph: bytes
+    torch_bind: dict[str, Any]
 
 
 @dataclass
@@ -60,8 +63,10 @@ class _Bin:
 
 def export(source: GraphSource) -> ExportedGraph:
     """Export one graph to ONNX, drop its weights, and make what is left short and deterministic."""
+    exported = exported_program(source)
+    torch_graph, torch_bind = torch_form(source, exported)
     program = torch.onnx.export(
-        exported_program(source),
+        exported,
         dynamo=True,
         opset_version=OPSET,
         optimize=False,
@@ -90,6 +95,8 @@ def export(source: GraphSource) -> ExportedGraph:
         {name[len(PREFIX) :]: shape for name, shape in shapes.items()},
         {value.name: _shape(value) for value in model.graph.input},
         {value.name: _shape(value) for value in model.graph.output},
+        torch_graph,
+        torch_bind,
     )
 
 
@@ -212,7 +219,10 @@ def _cast_back(graph: Any, tensor: Any) -> None:
 def write(
     path: Path, graphs: Sequence[ExportedGraph], bind: Mapping[str, Any], *, storage: str = "float32"
 ) -> None:
-    """Write a skeleton: a zip of ``bind.json`` and one ``.onnx`` per graph; the same bytes every time."""
+    """Write a skeleton: a zip of ``bind.json``, and an ``.onnx`` and a ``.pt2.json`` per graph.
+
+    The same graphs give the same bytes every time.
+    """
     bins = place(graphs, storage)
     described = {}
     for graph in graphs:
@@ -223,6 +233,7 @@ def write(
             "opset": OPSET,
             "ir": graph.model.ir_version,
             "bins": files,
+            "torch": graph.torch_bind,
         }
     manifest = {
         "format": 1,
@@ -236,6 +247,7 @@ def write(
     for graph in graphs:
         onnx.checker.check_model(_checkable(graph.model))
         members[f"{graph.name}.onnx"] = graph.model.SerializeToString(deterministic=True)
+        members[f"{graph.name}.pt2.json"] = graph.torch_graph
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(zipped(members))
 

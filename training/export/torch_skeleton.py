@@ -32,7 +32,7 @@ def torch_form(source: GraphSource, program: torch.export.ExportedProgram) -> tu
     constants: dict[str, dict[str, Any]] = {}
     specs, inputs = [], []
     for spec, argument in zip(module["signature"]["input_specs"], graph["inputs"]):
-        (kind, body), = spec.items()
+        ((kind, body),) = spec.items()
         name = _name(argument)
         if kind != "user_input" and name not in used:
             graph["tensor_values"].pop(name, None)
