@@ -88,10 +88,10 @@ class Skeleton:
         """Bytes of those files."""
         return sum(int(self.bind["bins"][name]["size"]) for name in self.bins_of(graphs))
 
-    def graph_bytes(self, graph: str) -> bytes:
-        """The ONNX file of one graph, without its weights."""
+    def member(self, name: str) -> bytes:
+        """A file in the skeleton: ``<graph>.onnx`` without its weights, ``<graph>.pt2.json``."""
         with zipfile.ZipFile(self.path) as archive:
-            return archive.read(f"{graph}.onnx")
+            return archive.read(name)
 
     def state_dict(self, checkpoint: Checkpoint) -> Checkpoint:
         """The part of a checkpoint that is this kind of model, without a wrapper's prefix."""
@@ -168,7 +168,7 @@ def write_graphs(
     """
     wanted = list(graphs)
     for graph in wanted:
-        (folder / f"{graph}.onnx").write_bytes(skeleton.graph_bytes(graph))
+        (folder / f"{graph}.onnx").write_bytes(skeleton.member(f"{graph}.onnx"))
     for name in skeleton.bins_of(wanted):
         with open(folder / name, "wb") as file:
             for weight in skeleton.bins[name]:

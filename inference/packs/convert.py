@@ -20,6 +20,8 @@ from .bind import FOLDER, Skeleton, load_skeletons, write_graphs
 from .checkpoint import Checkpoint, load_checkpoint
 from .files import MANIFEST
 from .manifest import Pack, write_pack
+from .torch_form import FOLDER as TORCH
+from .torch_form import torch_bytes, write_torch_graph
 
 GRAPHS = "graphs"
 SPARE_BYTES = 16 * 1024 * 1024
@@ -63,7 +65,7 @@ def convert_checkpoint(
 
     The folder appears when it is complete, or not at all. Raises PackError (a file that is missing, damaged,
     hostile, or does not fit: with the tensor's name and shapes), ModelError (a modality that no skeleton
-    has), OutputError, DiskFull, RuntimeMissing (``torch`` without torch), Cancelled.
+    has), OutputError, DiskFull, Cancelled.
     """
     output = Path(output)
     _check_output(output, overwrite)
@@ -72,6 +74,8 @@ def convert_checkpoint(
     decoders = [_decoder_part(known, mae.skeleton, Path(tokenizers_dir), target) for target in targets]
     parts = [mae, *decoders]
     total = sum(part.skeleton.size(part.graphs) for part in parts)
+    if torch:
+        total += sum(torch_bytes(part.skeleton, part.graphs) for part in parts)
     done = 0
 
     def written(count: int) -> None:
@@ -81,16 +85,17 @@ def convert_checkpoint(
             progress(Progress(done, max(total, done), message="Writing weights"))
 
     with _whole_folder(output, total) as folder:
-        graphs = folder / GRAPHS
-        graphs.mkdir()
+        for form in (GRAPHS, TORCH) if torch else (GRAPHS,):
+            (folder / form).mkdir()
         for part in parts:
-            write_graphs(part.skeleton, part.state, part.graphs, graphs, written=written, cancel=cancel)
-        content = _manifest(mae, decoders, inputs, targets, name)
+            write_graphs(
+                part.skeleton, part.state, part.graphs, folder / GRAPHS, written=written, cancel=cancel
+            )
+            for graph in part.graphs if torch else ():
+                path = folder / TORCH / f"{graph}.pt2"
+                write_torch_graph(part.skeleton, part.state, graph, path, written=written, cancel=cancel)
+        content = _manifest(mae, decoders, inputs, targets, name, torch=torch)
         content.update(manifest or {})
-        if torch:
-            from .torch_form import add_torch_form
-
-            add_torch_form(folder, content, parts, cancel=cancel)
         _write_texts(folder, content)
         pack = write_pack(folder, content)
     return replace(pack, root=output)
@@ -197,16 +202,22 @@ def _tokenizer_file(folder: Path, target: str) -> Path:
 
 
 def _manifest(
-    mae: _Part, decoders: Sequence[_Part], inputs: Sequence[str], targets: Sequence[str], name: Optional[str]
+    mae: _Part,
+    decoders: Sequence[_Part],
+    inputs: Sequence[str],
+    targets: Sequence[str],
+    name: Optional[str],
+    *,
+    torch: bool,
 ) -> dict[str, Any]:
     bind = mae.skeleton.bind
     graphs = {}
     for part in (mae, *decoders):
         for graph in part.graphs:
             spec = part.skeleton.graphs[graph]
-            form = {"path": f"{GRAPHS}/{graph}.onnx", "opset": spec["opset"], "ir": spec["ir"]}
-            shapes = {"inputs": spec["inputs"], "outputs": spec["outputs"]}
-            graphs[graph] = {**shapes, "forms": {"onnx": form}}
+            onnx = {"path": f"{GRAPHS}/{graph}.onnx", "opset": spec["opset"], "ir": spec["ir"]}
+            forms = {"onnx": onnx, **({"torch": {"path": f"{TORCH}/{graph}.pt2"}} if torch else {})}
+            graphs[graph] = {"inputs": spec["inputs"], "outputs": spec["outputs"], "forms": forms}
     content: dict[str, Any] = {
         **bind["pack"],
         "tasks": ["generate"],
