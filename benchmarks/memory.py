@@ -3,7 +3,8 @@
 
 ``python benchmarks/memory.py [--model starter|PACK|null] [--preset fast]`` runs ``terrane generate`` once per
 height, each in a process of its own, and prints the peak of its resident memory, less the model's weights.
-Issue 2 asks for less than 2.5 GB, and no growth with height.
+Issue 2 asks for less than 2.5 GB, and no growth with height. GDAL's block cache (192 MB) is part of it: a
+scene of 1024 rows (100 MB) does not fill it yet.
 
 ``--model null`` is not a model: it is the toy pack of the tests, three orders of magnitude faster than
 TerraMind. It measures what the engine itself holds (strips, tiles, blending, writing), and says so.
@@ -114,9 +115,11 @@ def main() -> int:
                 result["peak_rss_mb"],
             )
             print(f"| {' | '.join(map(str, cells))} | {beyond[-1]:.0f} |", flush=True)
-    growth = max(beyond) - beyond[0]
-    print(f"\nlargest {max(beyond):.0f} MB of {LIMIT_MB}; growth over the first {growth:.0f} MB")
-    return 0 if max(beyond) < LIMIT_MB and growth < 0.1 * max(beyond) else 1
+    growth = beyond[-1] - beyond[-2] if len(beyond) > 1 else 0.0
+    print(
+        f"\nlargest {max(beyond):.0f} MB of {LIMIT_MB}; growth from the last height but one {growth:.0f} MB"
+    )
+    return 0 if max(beyond) < LIMIT_MB and growth < 0.05 * max(beyond) else 1
 
 
 if __name__ == "__main__":
