@@ -6,7 +6,7 @@ from __future__ import annotations
 from typing import Any
 
 from qgis import core
-from qgis.core import Qgis
+from qgis.core import Qgis, QgsTask
 
 
 def _first(*candidates: str) -> Any:
@@ -35,7 +35,9 @@ FLAG_ADVANCED = _first(
 )
 SHADER_INTERPOLATED = _first("Qgis.ShaderInterpolationMethod.Linear", "QgsColorRampShader.Interpolated")
 SHADER_CONTINUOUS = _first("Qgis.ShaderClassificationMethod.Continuous", "QgsColorRampShader.Continuous")
-TASK_CAN_CANCEL = _first("QgsTask.Flag.CanCancel", "QgsTask.CanCancel")
+TASK_FLAGS = _first("QgsTask.Flag.CanCancel", "QgsTask.CanCancel")
+if hasattr(QgsTask, "Silent"):  # from 3.26 on: the plugin says itself how a task ended
+    TASK_FLAGS |= QgsTask.Silent
 MESSAGE_INFO = _first("Qgis.MessageLevel.Info", "Qgis.Info")
 MESSAGE_WARNING = _first("Qgis.MessageLevel.Warning", "Qgis.Warning")
 MESSAGE_CRITICAL = _first("Qgis.MessageLevel.Critical", "Qgis.Critical")

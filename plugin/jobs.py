@@ -12,7 +12,7 @@ from qgis.PyQt.QtCore import QObject, pyqtSignal
 
 from ..inference import Cancel, Cancelled, TerraneError
 from . import log
-from .compat import TASK_CAN_CANCEL
+from .compat import TASK_FLAGS
 
 Work = Callable[[Callable[[Any], None], Cancel], Any]
 """Called in the worker thread with a progress callback and a stop button; touches no Qt."""
@@ -30,7 +30,7 @@ class Task(QgsTask):
     """This task, when its outcome is known: ``result``, or ``error``."""
 
     def __init__(self, title: str, work: Work) -> None:
-        super().__init__(title, TASK_CAN_CANCEL)
+        super().__init__(title, TASK_FLAGS)
         self.result: Any = None
         self.error: Optional[BaseException] = None
         self.cancelled = False

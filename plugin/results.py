@@ -125,6 +125,7 @@ def add(outputs: Mapping[str, str], title: str, *, licence: str = "") -> Results
         project.addMapLayer(layer, False)
         node = group.addLayer(layer)
         node.setExpanded(expanded)
+    group.setExpanded(True)
     if crs.isValid() and project.crs() != crs:
         project.setCrs(crs)
     return Results(name, tuple(layer.id() for layer, _ in layers), made)

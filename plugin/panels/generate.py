@@ -9,7 +9,7 @@ from dataclasses import replace
 from typing import Any, Optional
 
 from qgis.core import QgsProcessingUtils, QgsRasterLayer
-from qgis.PyQt.QtCore import Qt
+from qgis.PyQt.QtCore import Qt, QTimer
 from qgis.PyQt.QtWidgets import QFrame, QScrollArea, QVBoxLayout, QWidget
 
 from .. import results, settings
@@ -22,6 +22,8 @@ from .field import Fields, Note, link, together
 from .options_boxes import QualityBox, SaveBox, TargetsBox
 from .run_bar import RunBar
 from .source_box import SourceBox
+
+_AFTER_MS = 100
 
 
 class StarterNote(Note):
@@ -316,4 +318,5 @@ class GeneratePanel(QWidget):
         words = tr("{layers} added · {time}").format(
             layers=listing(results.result_words(list(result.outputs))), time=duration(result.seconds)
         )
-        self.bench.succeed(words, undo=lambda: results.undo(made))
+        # After QGIS's own note that a task is complete, which would cover it.
+        QTimer.singleShot(_AFTER_MS, lambda: self.bench.succeed(words, undo=lambda: results.undo(made)))

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import sys
 import time
 import traceback
@@ -72,12 +73,15 @@ def work():
     dock = plugin.dock
     pump(lambda: dock.generate.source.scene is not None, 60, "recognition")
     pump(lambda: not plugin.jobs.running, 60, "the devices")
-    iface.mainWindow().resizeDocks([dock], [int(os.environ.get("TERRANE_GUI_WIDTH", "340"))],
-                                   Qt.Orientation.Horizontal)
+    iface.mainWindow().resizeDocks(
+        [dock], [int(os.environ.get("TERRANE_GUI_WIDTH", "340"))], Qt.Orientation.Horizontal
+    )
     dock.models.choose(os.environ["TERRANE_GUI_MODEL"])
     dock.generate.area.choose("map")
     settle(1.0)
-    assert dock.generate.bar.button.isEnabled(), dock.generate.area.note.words() + dock.generate.problem.words()
+    assert dock.generate.bar.button.isEnabled(), (
+        dock.generate.area.note.words() + dock.generate.problem.words()
+    )
     shoot("dock-before", dock)
     before = (QgsProject.instance().crs().authid(), canvas.extent())
     extent = canvas.extent()
@@ -107,11 +111,13 @@ def work():
     settle(1.5)
     shoot("window", iface.mainWindow())
     shoot("dock", dock)
+    for node in groups[0].findLayers():  # temporary files end with QGIS
+        shutil.copy(node.layer().source(), SHOTS)
     gaps.sort()
     return {
         "layers": [facts(node.layer()) for node in groups[0].findLayers()],
         "group": groups[0].name(),
-        "message": bar.items()[-1].text() if bar.items() else "",
+        "messages": [item.text() for item in bar.items()],
         "unchanged": before[0] == after[0] and before[1].center().distance(after[1].center()) < 1e-6,
         "extent": [extent.xMinimum(), extent.yMinimum(), extent.xMaximum(), extent.yMaximum()],
         "dock_width": dock.width(),
