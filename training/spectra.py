@@ -3,8 +3,8 @@
 
 Values are reflectance x 10000 in the order of ``BANDS``, rounded by hand to two or three digits. They follow
 the shapes and levels of the published curves named beside each group, at the centre wavelengths of
-Sentinel-2 (443, 490, 560, 665, 705, 740, 783, 842, 865, 945, 1610 and 2190 nm), and are typical values,
-not measurements:
+Sentinel-2 (443, 490, 560, 665, 705, 740, 783, 842, 865, 945, 1610 and 2190 nm), and are typical values
+written by hand: not measurements, and not compared with the libraries number by number:
 
 - U: Kokaly et al. 2017, USGS Spectral Library Version 7, https://doi.org/10.3133/ds1035
 - E: Meerdink et al. 2019, The ECOSTRESS spectral library 1.0, https://doi.org/10.1016/j.rse.2019.05.015

@@ -9,7 +9,9 @@ import shutil
 import stat
 import subprocess
 import sys
+import tempfile
 from collections import namedtuple
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -206,9 +208,10 @@ def test_failing_writes_are_noticed_and_cleaned_up(geo, tmp_path, limit):
 
 
 @pytest.fixture
-def small_disk(tmp_path):
-    folder = tmp_path / "disk"
-    folder.mkdir()
+def small_disk():
+    # Not in pytest's own folder: a run that is killed must not leave a mount there, which pytest could
+    # not clean up ever after.
+    folder = Path(tempfile.mkdtemp(prefix="terrane-small-disk-"))
     mount = shutil.which("mount")
     if mount is None or sys.platform != "linux" or os.geteuid() != 0:
         pytest.skip("a real small disk needs root on Linux (mount -t tmpfs)")
@@ -216,7 +219,8 @@ def small_disk(tmp_path):
     if subprocess.run(command, capture_output=True, check=False).returncode:
         pytest.skip("this machine does not let a tmpfs be mounted")
     yield folder
-    subprocess.run(["umount", str(folder)], check=True)
+    subprocess.run(["umount", "--lazy", str(folder)], check=True)
+    folder.rmdir()
 
 
 def test_a_disk_that_is_really_full(geo, grid, small_disk, monkeypatch):
