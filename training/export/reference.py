@@ -135,7 +135,9 @@ def rerandomise(module: Any, seed: int) -> list[str]:
         zeros, ones = bool((tensor == 0).all()), bool((tensor == 1).all())
         if zeros or ones:
             noise = torch.randn(tensor.shape, generator=generator)
-            tensor.copy_((0.03 if tensor.ndim > 1 else 0.08) * noise + (1.0 if ones else 0.0))
+            # Weights at half the gain that keeps values as they are: a random UNet must not be chaotic.
+            spread = 0.08 if tensor.ndim < 2 else min(0.03, 0.51 / tensor[0].numel() ** 0.5)
+            tensor.copy_(spread * noise + (1.0 if ones else 0.0))
             changed.append(name)
     return changed
 

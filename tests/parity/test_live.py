@@ -1,0 +1,239 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The same comparison as test_reference, live: terratorch itself, official dimensions, real chips.
+
+Needs terratorch (``python3 build.py test --parity``). ``TERRANE_PARITY_SIZES=tiny,base`` names the sizes;
+tiny alone by default. Weights are random, zero-initialised layers included. Prints the figures it found.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from terrane.inference.adapters import terramind
+from terrane.inference.adapters.base import TileKey
+from terrane.inference.adapters.terramind import TerraMind, softmax
+from terrane.inference.packs.bind import load_skeletons
+from terrane.inference.packs.convert import convert_checkpoint
+from terrane.inference.packs.manifest import Pack
+from terrane.inference.presets import PRESETS
+from terrane.inference.runtime import make_runtime
+
+# terratorch and what it imports warn of things that are theirs to mend.
+pytestmark = [pytest.mark.live, pytest.mark.filterwarnings("ignore")]
+
+SIZES = os.environ.get("TERRANE_PARITY_SIZES", "tiny").split(",")
+STEPS = int(os.environ.get("TERRANE_PARITY_STEPS", "2"))
+TARGETS = ("DEM", "LULC")
+TILE = 224
+TOLERANCE = 1e-4
+
+
+@pytest.fixture(scope="module")
+def reference() -> Any:
+    pytest.importorskip("terratorch", reason="live parity needs terratorch (build.py test --parity)")
+    from training.export import reference
+
+    return reference
+
+
+@pytest.fixture(scope="module")
+def official(reference: Any) -> Any:
+    return reference.official
+
+
+@pytest.fixture(scope="module")
+def chips(shared_data: Path) -> Any:
+    """The Sentinel-2 L2A chips of TerraMesh, cut to a tile: (3, 12, 224, 224) float32 digital numbers."""
+    rasterio = pytest.importorskip("rasterio")
+    found = []
+    for path in sorted((shared_data / "terramesh" / "S2L2A").glob("*.tif")):
+        with rasterio.open(path) as raster:
+            found.append(raster.read()[:, :TILE, :TILE].astype(np.float32))
+    assert len(found) == 3
+    return np.stack(found)
+
+
+@pytest.fixture(scope="module")
+def tokenizers(official: Any, reference: Any, tmp_path_factory: pytest.TempPathFactory) -> Any:
+    """The official tokenizers with random weights: (folder of checkpoints, modules)."""
+    import torch
+
+    folder = tmp_path_factory.mktemp("tokenizers")
+    built = {}
+    for number, target in enumerate(TARGETS):
+        torch.manual_seed(number)
+        built[target] = official.build_tokenizer(target)
+        assert reference.rerandomise(built[target], number)
+        torch.save(built[target].state_dict(), folder / f"TerraMind_Tokenizer_{target}.pt")
+    return folder, built
+
+
+class FixedNoise:
+    """In place of our random numbers: the noise that the reference used."""
+
+    def __init__(self, noises: Mapping[str, Any]) -> None:
+        self.noises = noises
+
+    def __call__(self, seed: int, tile: int, purpose: str, *_: int) -> Any:
+        noise = self.noises[purpose.partition("/")[0]][tile]
+
+        class Generator:
+            @staticmethod
+            def standard_normal(shape: Any, dtype: Any) -> Any:
+                assert noise.shape == shape
+                return noise.astype(dtype)
+
+        return Generator
+
+
+def error(ours: Any, theirs: Any) -> float:
+    assert ours.shape == theirs.shape
+    return float(np.abs(ours - theirs).max() / np.abs(theirs).max())
+
+
+def differences(
+    pack: Pack, kind: str, images: Any, theirs: Mapping[str, Any], steps: int
+) -> dict[str, float]:
+    """Run a pack on the reference's inputs and noise; the largest relative error of everything compared."""
+    noises = {name[:-6]: values for name, values in theirs.items() if name.endswith(".noise")}
+    preset = replace(PRESETS["balanced"], sampler="argmax", steps=steps, clamp=None, precision=("fp32",))
+    adapter = TerraMind(pack, make_runtime(kind, device="cpu"))
+    logits: dict[str, Any] = {}
+    original = adapter.run
+
+    def spy(graph: str, *args: Any, **options: Any) -> Any:
+        out = original(graph, *args, **options)
+        if graph.startswith("predict_"):
+            logits[graph[8:]] = out["logits"]
+        return out
+
+    ids: dict[str, Any] = {}
+    targets = [name[:-7] for name in theirs if name.endswith(".output")]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(terramind.sampler, "generator", FixedNoise(noises))
+        patch.setattr(adapter, "run", spy)
+        keys = [TileKey(0, i) for i in range(len(next(iter(images.values()))))]
+        outputs = adapter.generate(images, targets, keys, preset, ids_out=ids)
+    found = {}
+    for target in targets:
+        found[f"{target} logits"] = error(logits[target], theirs[f"{target}.logits"])
+        found[f"{target} tokens that differ"] = float((ids[target] != theirs[f"{target}.ids"]).mean())
+        expected = theirs[f"{target}.output"]
+        expected = softmax(expected) if pack.targets[target].logits else expected
+        found[f"{target} output"] = error(outputs[target], expected)
+        assert np.ptp(expected) > 0
+    return found
+
+
+@pytest.mark.parametrize("kind", ["onnx", "torch"])
+@pytest.mark.parametrize("size", SIZES)
+def test_official_sizes_agree_on_real_chips(
+    size: str, kind: str, official: Any, reference: Any, tokenizers: Any, chips: Any, tmp_path: Path
+) -> None:
+    import torch
+
+    folder, modules = tokenizers
+    torch.manual_seed(7)
+    mae = official.build_mae(size)
+    reference.rerandomise(mae, 7)
+    checkpoint = tmp_path / f"TerraMind_v1_{size}.pt"
+    torch.save(mae.state_dict(), checkpoint)
+    pack = convert_checkpoint(
+        checkpoint, folder, ["S2L2A"], TARGETS, tmp_path / "pack", torch=kind == "torch"
+    )
+    assert (pack.size, pack.chain) == (size, True)
+    model = reference.generation(
+        official.mae_arguments(size), mae.state_dict(), modules, ["S2L2A"], TARGETS, tile=TILE
+    )
+    images = {"S2L2A": chips}
+    theirs = reference.run(model, images, STEPS, seed=3)
+    found = differences(pack, kind, images, theirs, STEPS)
+    print(f"\n{size}, {kind}, {STEPS} steps: " + ", ".join(f"{k} {v:.1e}" for k, v in found.items()))
+    assert max(found.values()) < TOLERANCE
+    assert found["DEM tokens that differ"] == found["LULC tokens that differ"] == 0
+
+
+@pytest.mark.parametrize("seed", [0, 1])
+def test_small_models_agree_from_export_to_result(
+    seed: int, official: Any, reference: Any, tmp_path: Path
+) -> None:
+    """New random weights, skeletons exported here and now, both runtimes."""
+    import torch
+
+    from training.export.make_reference import mae_skeleton, save_checkpoint, tokenizer_skeleton
+
+    small = reference.Small("tiny" if seed else "base", codebooks={"DEM": "4-3-2", "NDVI": "3-3-2"})
+    torch.manual_seed(seed)
+    mae = reference.build_mae(small)
+    reference.rerandomise(mae, seed)
+    save_checkpoint(mae.state_dict(), tmp_path / "TerraMind_v1_x.pt")
+    mae_skeleton(small, "x", mae, tmp_path / "skeletons" / "x.zip")
+    built = {}
+    for target in small.targets:
+        built[target] = reference.build_tokenizer(small, target)
+        reference.rerandomise(built[target], seed)
+        save_checkpoint(built[target].state_dict(), tmp_path / f"TerraMind_Tokenizer_{target}.pt")
+        tokenizer_skeleton(target, built[target], small.tile, tmp_path / "skeletons" / f"x-{target}.zip")
+    pack = convert_checkpoint(
+        tmp_path / "TerraMind_v1_x.pt",
+        tmp_path,
+        small.images,
+        small.targets,
+        tmp_path / "pack",
+        skeletons=tmp_path / "skeletons",
+        torch=True,
+    )
+    with reference.small_vocabularies(small):
+        model = reference.generation(
+            small.arguments, mae.state_dict(), built, small.images, small.targets, tile=small.tile
+        )
+    images = {m: reference.synthetic_scene(m, 2, small.tile, seed) for m in small.images}
+    theirs = reference.run(model, images, 10, seed=seed)
+    for kind in ("onnx", "torch"):
+        found = differences(pack, kind, images, theirs, 10)
+        print(f"\nsmall {seed}, {kind}: " + ", ".join(f"{k} {v:.1e}" for k, v in found.items()))
+        assert max(found.values()) < TOLERANCE
+
+
+def test_shipped_skeletons_fit_the_official_layout(official: Any) -> None:
+    """Every tensor that a skeleton asks for is in terratorch's own state dict, with that shape."""
+    import torch
+
+    known = {s.path.stem: s for s in load_skeletons()}
+    for name, skeleton in known.items():
+        if name.startswith("starter"):
+            continue
+        with torch.device("cpu"), official.uninitialised():
+            part = name.removeprefix("terramind-").removeprefix("v1-")
+            module = official.build_mae(part) if skeleton.kind == "mae" else official.build_tokenizer(part)
+        shapes = {key: tuple(value.shape) for key, value in module.state_dict().items()}
+        for weights in skeleton.bins.values():
+            for weight in weights:
+                assert shapes[weight.key] == weight.shape, (name, weight.key)
+        if skeleton.kind == "tokenizer":
+            assert skeleton.bind["target"] == official.target_spec(part, module)
+        else:
+            assert set(skeleton.graphs) == {
+                "encoder",
+                *(f"embed_{m}" for m in official.IMAGES),
+                *(f"embed_{m}_ids" for m in official.TARGETS),
+                *(f"predict_{m}" for m in official.TARGETS),
+            }
+
+
+def test_shipped_starter_skeletons_are_those_of_its_model(reference: Any, tmp_path: Path) -> None:
+    """Exporting again gives the same bytes: the build is deterministic, and nobody forgot it."""
+    from training.export import make_skeletons
+
+    known = make_skeletons.recipes()
+    for name in ("starter-NDVI", "starter-LULC"):
+        path = tmp_path / f"{name}.zip"
+        with reference.official.uninitialised():
+            known[name](path)
+        assert path.read_bytes() == (make_skeletons.FOLDER / path.name).read_bytes(), name
