@@ -275,10 +275,15 @@ class BaseGeo(ABC):
 
     def transform_bounds(self, bbox: BBox, src: str, dst: str) -> BBox:
         """The box around a densified, transformed box. Raises ExtentError where undefined."""
-        steps = np.linspace(0.0, 1.0, 21)
         # A lattice, not only the border: a pole inside a box is an extreme that no border point sees.
-        xs = [bbox.xmin + float(s) * (bbox.xmax - bbox.xmin) for s in steps for _ in steps]
-        ys = [bbox.ymin + float(s) * (bbox.ymax - bbox.ymin) for _ in steps for s in steps]
+        inner = np.linspace(0.0, 1.0, 21)
+        # The border finely: a parallel is lowest at the central meridian, wherever that falls.
+        fine = np.linspace(0.0, 1.0, 401)
+        places = [(s, t) for s in inner for t in inner]
+        places += [(s, edge) for s in fine for edge in (0.0, 1.0)]
+        places += [(edge, s) for s in fine for edge in (0.0, 1.0)]
+        xs = [bbox.xmin + float(s) * (bbox.xmax - bbox.xmin) for s, _ in places]
+        ys = [bbox.ymin + float(t) * (bbox.ymax - bbox.ymin) for _, t in places]
         tx, ty = self.transform(src, dst, xs, ys)
         points = [(x, y) for x, y in zip(tx, ty) if math.isfinite(x) and math.isfinite(y)]
         if not points:
