@@ -69,16 +69,21 @@ def _checks(python: Path, steps: Steps) -> bool:
     """Lint, format, types, import rules; all are run, so that one run shows everything."""
     tool_env = env.clean_environment(PYTHONPATH=str(ROOT / ".link"))
     commands = {
-        "lint": ("ruff", "check", "--quiet", "--output-format=concise", "."),
-        "format": ("ruff", "format", "--check", "--output-format=concise", "."),
-        "types": ("mypy", "-p", "terrane.inference", "-p", "terrane.plugin", "-p", "tools", "-m", "build"),
-        "import rules": ("importlinter.cli", "lint"),
+        "lint": ("-m", "ruff", "check", "--quiet", "--output-format=concise", "."),
+        "format": ("-m", "ruff", "format", "--check", "--output-format=concise", "."),
+        "types": ("-m", "mypy", *_TYPED),
+        "import rules": ("-c", _IMPORT_LINTER, "--no-cache"),
     }
     codes = []
-    for name, (module, *arguments) in commands.items():
+    for name, arguments in commands.items():
         with steps.step(name):
-            codes.append(run(python, "-m", module, *arguments, env=tool_env, check=False, quiet=True))
+            codes.append(run(python, *arguments, env=tool_env, check=False, quiet=True))
     return not any(codes)
+
+
+_TYPED = ("-p", "terrane.inference", "-p", "terrane.plugin", "-p", "tools", "-m", "build")
+_IMPORT_LINTER = "from importlinter.cli import lint_imports_command; lint_imports_command()"
+"""It has no ``python -m``."""
 
 
 def _sessions(python: Path, parts: Sequence[str], steps: Steps, options: Sequence[str]) -> int:
