@@ -696,6 +696,18 @@
         <translation>ONNX Runtime konnte nicht installiert werden; das Protokoll enthält die Einzelheiten.</translation>
     </message>
     <message>
+        <source>offset {value}</source>
+        <translation>Versatz {value}</translation>
+    </message>
+    <message>
+        <source>no offset</source>
+        <translation>kein Versatz</translation>
+    </message>
+    <message>
+        <source>Elevation</source>
+        <translation>Höhen</translation>
+    </message>
+    <message>
         <source>Elevation (DEM)</source>
         <translation>Höhen (DEM)</translation>
     </message>

@@ -17,7 +17,7 @@ from qgis.PyQt.QtCore import QTime
 
 from . import styles
 from .i18n import tr
-from .words import layer_word, target_word, unit_word
+from .words import layer_word, short_word, unit_word
 
 _ORDER = ("NDVI", "LULC", "DEM")
 """From top to bottom; what is not named lies above."""
@@ -125,6 +125,7 @@ def add(outputs: Mapping[str, str], title: str, *, licence: str = "") -> Results
         project.addMapLayer(layer, False)
         node = group.addLayer(layer)
         node.setExpanded(expanded)
+    group.setExpanded(False)  # a group counts as expanded while it is empty: only a change reaches the view
     group.setExpanded(True)
     if crs.isValid() and project.crs() != crs:
         project.setCrs(crs)
@@ -162,4 +163,4 @@ def _groups_of(root: QgsLayerTreeGroup, layers: Sequence[str]) -> list[QgsLayerT
 
 def result_words(targets: Sequence[str]) -> list[str]:
     """The targets of a run in words."""
-    return [target_word(target) for target in targets]
+    return [short_word(target) for target in targets]

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 
 from qgis.core import (
@@ -49,12 +50,12 @@ def _load(layer: QgsRasterLayer, name: str) -> bool:
 
 
 def _stretch(layer: QgsRasterLayer) -> tuple[float, float]:
-    """The 2nd and 98th percentile; widened where the land is flat."""
+    """The 2nd and 98th percentile in whole metres; widened where the land is flat."""
     low, high = layer.dataProvider().cumulativeCut(1, 0.02, 0.98, layer.extent(), _SAMPLE)
     if not high - low >= 1.0:
         middle = (low + high) / 2 if low <= high else 0.0
         low, high = middle - 0.5, middle + 0.5
-    return low, high
+    return float(math.floor(low)), float(math.ceil(high))
 
 
 def _spread(renderer: QgsSingleBandPseudoColorRenderer, low: float, high: float, label: str) -> None:

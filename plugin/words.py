@@ -24,6 +24,11 @@ def target_word(modality: str) -> str:
     }.get(modality, modality)
 
 
+def short_word(modality: str) -> str:
+    """A target in a message."""
+    return {"DEM": tr("Elevation"), "NDVI": "NDVI"}.get(modality, target_word(modality))
+
+
 def layer_word(modality: str) -> str:
     """The name of a result layer."""
     return {
@@ -43,6 +48,13 @@ def input_word(modality: str, fallback: str = "") -> str:
         "S1RTC": tr("Radar backscatter (S1 RTC)"),
         "DEM": tr("Elevation (DEM)"),
     }.get(modality, fallback or modality)
+
+
+def offset_word(note: str) -> str:
+    """The engine's note on an image's offset."""
+    if note.startswith("offset "):
+        return tr("offset {value}").format(value=note[len("offset ") :])
+    return {"no offset": tr("no offset"), "no offset known": tr("no offset known")}.get(note, note)
 
 
 def unit_word(modality: str) -> str:

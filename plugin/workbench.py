@@ -27,7 +27,7 @@ class Workbench:
 
     def succeed(self, words: str, *, undo: Optional[Callable[[], None]] = None) -> None:
         """A run ended well."""
-        item = self._message(words)
+        item = self.iface.messageBar().createMessage(words)
         self._log_button(item)
         if undo is not None:
             self._button(item, tr("Undo"), lambda: (undo(), self.iface.messageBar().popWidget(item)))

@@ -23,7 +23,7 @@ from qgis.PyQt.QtWidgets import (
 from ..compat import RASTER_FILTER
 from ..i18n import tr
 from ..layers import Input, from_layers, from_path
-from ..words import input_word
+from ..words import input_word, offset_word
 from .field import Note, link, together, wrapped
 
 
@@ -248,7 +248,7 @@ class SourceBox(QWidget):
             ]
             if scene.offset_note:
                 # Where it comes from is for the tooltip.
-                parts.append(scene.offset_note.partition(",")[0])
+                parts.append(offset_word(scene.offset_note.partition(",")[0]))
         elif found is not None:
             parts = [tr("{count} bands").format(count=len(found.candidates)), tr("not recognised")]
         if found is not None:

@@ -18,7 +18,7 @@ from pathlib import Path
 from qgis.core import QgsProject, QgsRasterLayer, QgsRectangle, QgsSettings
 from qgis.PyQt.QtCore import QCoreApplication, Qt, QTimer
 from qgis.PyQt.QtTest import QTest
-from qgis.PyQt.QtWidgets import QApplication
+from qgis.PyQt.QtWidgets import QApplication, QDockWidget
 from qgis.utils import iface, plugins
 
 SHOTS = Path(os.environ["TERRANE_GUI_SHOTS"])
@@ -69,6 +69,9 @@ def work():
     wanted = os.environ.get("TERRANE_GUI_EXTENT", "")
     canvas.setExtent(QgsRectangle(*map(float, wanted.split(","))) if wanted else scene.extent())
     iface.mainWindow().resize(1280, 860)
+    browser = iface.mainWindow().findChild(QDockWidget, "Browser")
+    if browser is not None:
+        browser.close()  # room for the layers
     plugin.action.trigger()
     dock = plugin.dock
     pump(lambda: dock.generate.source.scene is not None, 60, "recognition")
@@ -97,8 +100,8 @@ def work():
     timer.start(10)
     QTest.mouseClick(dock.generate.bar.button, Qt.MouseButton.LeftButton)
     assert dock.generate.bar.running
-    pump(lambda: " of " in dock.generate.bar.words.text(), 120, "the first progress")
-    settle(0.5)
+    pump(lambda: dock.generate.bar.bar.maximum() > 0, 120, "the first progress")
+    pump(lambda: dock.generate.bar.bar.value() > 8 or not plugin.jobs.running, 120, "some tiles")
     shoot("dock-running", dock)
     pump(lambda: not plugin.jobs.running, 400, "the run")
     timer.stop()
