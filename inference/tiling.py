@@ -132,3 +132,28 @@ def _mirror(length: int, wanted: int) -> npt.NDArray[np.intp]:
     period = 2 * (length - 1)
     phase = np.arange(wanted) % period
     return np.minimum(phase, period - phase).astype(np.intp)
+
+
+def filled(values: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """(bands, h, w) with holes (NaN in any band) filled from the nearest pixel of their row, or of their
+    column where the whole row is a hole.
+
+    Models see whole tiles. A flat filling draws an edge along the border of the data, which they take for
+    something on the ground (a fringe of "built area" was seen). A tile without a valid pixel stays as it is.
+    """
+    holes = np.isnan(values).any(axis=0)
+    if not holes.any() or holes.all():
+        return values
+    empty = holes.all(axis=1)
+    source_col = _nearest(~holes)
+    source_row = _nearest(~empty[None])[0]
+    return np.asarray(values[:, source_row[:, None], source_col[source_row]])
+
+
+def _nearest(good: npt.NDArray[np.bool_]) -> npt.NDArray[np.intp]:
+    """For each place of each row, the index of the nearest good place (the left one of two; 0 if none)."""
+    index = np.arange(good.shape[1])
+    left = np.maximum.accumulate(np.where(good, index, -good.shape[1] * 2), axis=1)
+    right = np.minimum.accumulate(np.where(good, index, good.shape[1] * 4)[:, ::-1], axis=1)[:, ::-1]
+    nearest = np.where(index - left <= right - index, left, right)
+    return np.where(good.any(axis=1, keepdims=True), nearest, 0)

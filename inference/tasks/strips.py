@@ -15,7 +15,7 @@ import numpy as np
 from ..adapters.base import Adapter, TileKey
 from ..blend import RowBlender, Strip
 from ..io.base import Float32, Mask, Writer
-from ..tiling import Tile, TilePlan, reflected
+from ..tiling import Tile, TilePlan, filled, reflected
 from ..types import Cancel, Window
 from .prepare import Job, Part
 from .region import RegionMask
@@ -116,7 +116,7 @@ class PartRun:
 
     def _run(self, strip: InputStrip, tiles: Sequence[Tile]) -> None:
         job, size = self._job, self._part.plan.tile
-        images = np.stack([reflected(_cut(strip.values, tile), size, size) for tile in tiles])
+        images = np.stack([reflected(filled(_cut(strip.values, tile)), size, size) for tile in tiles])
         keys = [TileKey(job.request.seed, self._part.first_tile + tile.index) for tile in tiles]
         results = self._adapter.generate(
             {job.request.scene.modality: images}, job.request.targets, keys, job.preset, cancel=self._cancel

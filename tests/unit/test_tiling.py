@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from terrane.inference.tiling import TilePlan, plan, reflected
+from terrane.inference.tiling import TilePlan, filled, plan, reflected
 from terrane.inference.types import Size, Window
 
 
@@ -138,3 +138,22 @@ def test_reflection_is_numpys(h: int, w: int, more_h: int, more_w: int) -> None:
 def test_nothing_to_reflect_copies_nothing() -> None:
     array = np.zeros((2, 3, 4))
     assert reflected(array, 3, 4) is array
+
+
+def test_holes_take_the_nearest_pixel_of_their_row_or_else_of_their_column() -> None:
+    n = np.nan
+    image = np.array([[[n, n, n, n], [n, 1, n, 3], [4, n, n, 7], [n, n, n, n]]], np.float32)
+    expected = [[[1, 1, 1, 3], [1, 1, 1, 3], [4, 4, 7, 7], [4, 4, 7, 7]]]
+    np.testing.assert_array_equal(filled(image), expected)
+    assert np.isnan(image[0, 0, 0])  # the caller's array is left alone
+
+
+def test_a_hole_in_one_band_is_filled_in_all_of_them() -> None:
+    image = np.array([[[1, 2, 3]], [[4, np.nan, 6]]], np.float32)
+    np.testing.assert_array_equal(filled(image), [[[1, 1, 3]], [[4, 4, 6]]])
+
+
+def test_a_tile_without_holes_or_without_data_is_left_alone() -> None:
+    whole, empty = np.ones((2, 3, 4), np.float32), np.full((2, 3, 4), np.nan, np.float32)
+    assert filled(whole) is whole
+    assert filled(empty) is empty
