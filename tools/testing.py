@@ -150,5 +150,5 @@ def _parity(steps: Steps, options: Sequence[str]) -> int:
         env.install_requirements(python, PARITY_VENV, "parity")
         env.install_terrane(python, PARITY_VENV)
     say(steps.table())
-    command = [str(python), "-m", "pytest", "tests/parity", "tests/unit", "-m", "live", *options]
+    command = [str(python), "-m", "pytest", "tests/parity", "-m", "live", *options]
     return run(*command, env=session_environment(), check=False)
