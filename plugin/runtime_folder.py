@@ -10,6 +10,7 @@ from __future__ import annotations
 import importlib
 import importlib.util
 import os
+import re
 import shutil
 import sys
 from pathlib import Path
@@ -155,7 +156,11 @@ class Installer(QObject):
         for line in text.splitlines():
             self._output.append(line)
             if line.startswith(("Collecting", "Downloading", "  Downloading")):
-                self.said.emit(tr("Downloading {package}…").format(package=line.split()[1].split("/")[-1]))
+                self.said.emit(
+                    tr("Downloading {package}…").format(
+                        package=re.split(r"[<>=\[ -]", line.split()[1].split("/")[-1])[0]
+                    )
+                )
             elif line.startswith("Installing"):
                 self.said.emit(tr("Installing…"))
 

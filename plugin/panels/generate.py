@@ -142,6 +142,8 @@ class GeneratePanel(QWidget):
 
     def close_tools(self) -> None:
         """The plugin is being unloaded."""
+        for timer in self.findChildren(QTimer):
+            timer.stop()
         self.area.close_tools()
 
     # Keeping fields, forecast and button true.
@@ -319,4 +321,8 @@ class GeneratePanel(QWidget):
             layers=listing(results.result_words(list(result.outputs))), time=duration(result.seconds)
         )
         # After QGIS's own note that a task is complete, which would cover it.
-        QTimer.singleShot(_AFTER_MS, lambda: self.bench.succeed(words, undo=lambda: results.undo(made)))
+        later = QTimer(self)
+        later.setSingleShot(True)
+        later.timeout.connect(lambda: self.bench.succeed(words, undo=lambda: results.undo(made)))
+        later.timeout.connect(later.deleteLater)
+        later.start(_AFTER_MS)

@@ -107,3 +107,37 @@ def test_closing_the_dock_unticks_the_action_and_is_remembered(dock, plugin):
     dock.close()
     assert not plugin.action.isChecked()
     assert not settings.dock_was_open()
+
+
+@pytest.fixture
+def installer(qgis_app, tmp_path):
+    """An installer into a folder of the test's, and what it said in the end."""
+    from terrane.plugin.runtime_folder import Installer
+
+    made = Installer(target=tmp_path / "profile" / "py3")
+    made.ended = []
+    made.done.connect(made.ended.append)
+    return made
+
+
+def test_installation_without_an_index_says_so_and_leaves_nothing(installer, tmp_path):
+    environment = installer._process.processEnvironment()
+    for name, value in (
+        ("PIP_NO_INDEX", "1"),
+        ("PIP_FIND_LINKS", str(tmp_path)),
+        ("PIP_CONFIG_FILE", os.devnull),
+    ):
+        environment.insert(name, value)
+    installer._process.setProcessEnvironment(environment)
+    installer.start()
+    pump(lambda: installer.ended, 60)
+    assert "no ONNX Runtime for this Python" in installer.ended[0]
+    assert list((tmp_path / "profile").iterdir()) == []
+
+
+def test_installation_can_be_cancelled(installer, tmp_path):
+    installer.start()
+    installer.cancel()
+    pump(lambda: installer.ended, 60)
+    assert installer.ended == ["Cancelled; nothing was installed."]
+    assert list((tmp_path / "profile").iterdir()) == []
