@@ -7,6 +7,7 @@ from typing import Any
 
 from qgis import core
 from qgis.core import Qgis, QgsTask
+from qgis.PyQt import QtGui, QtWidgets
 
 
 def _first(*candidates: str) -> Any:
@@ -43,3 +44,5 @@ MESSAGE_WARNING = _first("Qgis.MessageLevel.Warning", "Qgis.Warning")
 MESSAGE_CRITICAL = _first("Qgis.MessageLevel.Critical", "Qgis.Critical")
 MESSAGE_SUCCESS = _first("Qgis.MessageLevel.Success", "Qgis.Success")
 CRS_WKT = _first("Qgis.CrsWktVariant.PreferredGdal", "QgsCoordinateReferenceSystem.WKT_PREFERRED_GDAL")
+QAction: Any = getattr(QtWidgets, "QAction", None) or QtGui.QAction
+"""In QtGui from Qt 6 on."""

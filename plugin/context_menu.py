@@ -7,9 +7,8 @@ from typing import Any, Callable
 
 from qgis.core import QgsRasterLayer
 from qgis.PyQt.QtGui import QIcon
-from qgis.PyQt.QtWidgets import QAction
 
-from .compat import RASTER_LAYER
+from .compat import RASTER_LAYER, QAction
 from .i18n import tr
 from .icons import icon
 
@@ -22,7 +21,7 @@ class LayerActions:
     def __init__(self, iface: Any, start: Start) -> None:
         self._iface = iface
         self._start = start
-        self.actions: dict[str, QAction] = {}
+        self.actions: dict[str, Any] = {}
         self._add("DEM", tr("Generate elevation (DEM)"), icon("elevation"))
         self._add("LULC", tr("Generate land cover (LULC)"), icon("landcover"))
 

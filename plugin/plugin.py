@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any, Optional
 
 from qgis.core import QgsApplication, QgsRasterLayer
 from qgis.PyQt.QtCore import Qt
-from qgis.PyQt.QtWidgets import QAction
 
 from . import i18n, runtime_folder, settings
+from .compat import QAction
 from .i18n import tr
 from .icons import icon
 
