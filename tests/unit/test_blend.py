@@ -74,7 +74,8 @@ def test_an_image_that_all_tiles_agree_on_comes_back(p: TilePlan, kind: str, see
     image = np.random.default_rng(seed).uniform(-9000, 9000, (2, p.size.height, p.size.width))
     values, covered = blend(p, image.astype(np.float32), kind=kind)
     assert covered.all()
-    np.testing.assert_allclose(values, image, rtol=1e-6, atol=1e-3)
+    # Up to 16 × 16 tiles meet in a pixel here, each with its rounding; presets let four meet.
+    np.testing.assert_allclose(values, image, rtol=1e-5, atol=1e-3)
 
 
 @settings(max_examples=60)
@@ -88,7 +89,7 @@ def test_a_constant_survives_skipping(p: TilePlan, value: float, data: st.DataOb
         if tile.index not in skip:
             expected[tile.window.slices] = True
     np.testing.assert_array_equal(covered, expected)
-    np.testing.assert_allclose(values[0][covered], value, rtol=1e-6)
+    np.testing.assert_allclose(values[0][covered], value, rtol=1e-5)
     assert (values[0][~covered] == 0).all()
 
 
@@ -141,3 +142,12 @@ def test_classes_never_name_nodata_where_the_input_is_valid() -> None:
     classes = classes_of(probabilities, np.array([[True, True, True, False]]))
     assert classes.dtype == np.uint8
     assert classes.tolist() == [[1, 3, 1, 0]]
+
+
+@pytest.mark.parametrize("stride", [192, 208])
+@pytest.mark.parametrize("value", [1.0, 0.1, -280.6, 8848.86])
+def test_a_constant_survives_the_presets_overlaps_to_a_millionth(stride: int, value: float) -> None:
+    image = np.full((1, 500, 1000), value, np.float32)
+    values, covered = blend(plan(Size(1000, 500), 224, stride), image)
+    assert covered.all()
+    np.testing.assert_allclose(values, image, rtol=1e-6)
