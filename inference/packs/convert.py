@@ -76,6 +76,25 @@ def convert_checkpoint(
     total = sum(part.skeleton.size(part.graphs) for part in parts)
     if torch:
         total += sum(torch_bytes(part.skeleton, part.graphs) for part in parts)
+    with _whole_folder(output, total) as folder:
+        _write_parts(parts, folder, total, torch=torch, progress=progress, cancel=cancel)
+        content = _manifest(mae, decoders, inputs, targets, name, torch=torch)
+        content.update(manifest or {})
+        _write_texts(folder, content)
+        pack = write_pack(folder, content)
+    return replace(pack, root=output)
+
+
+def _write_parts(
+    parts: Sequence[_Part],
+    folder: Path,
+    total: int,
+    *,
+    torch: bool,
+    progress: Optional[ProgressCallback],
+    cancel: Optional[Cancel],
+) -> None:
+    """Graphs and weights of every part, with progress by bytes out of ``total``."""
     done = 0
 
     def written(count: int) -> None:
@@ -84,21 +103,13 @@ def convert_checkpoint(
         if progress is not None:
             progress(Progress(done, max(total, done), message="Writing weights"))
 
-    with _whole_folder(output, total) as folder:
-        for form in (GRAPHS, TORCH) if torch else (GRAPHS,):
-            (folder / form).mkdir()
-        for part in parts:
-            write_graphs(
-                part.skeleton, part.state, part.graphs, folder / GRAPHS, written=written, cancel=cancel
-            )
-            for graph in part.graphs if torch else ():
-                path = folder / TORCH / f"{graph}.pt2"
-                write_torch_graph(part.skeleton, part.state, graph, path, written=written, cancel=cancel)
-        content = _manifest(mae, decoders, inputs, targets, name, torch=torch)
-        content.update(manifest or {})
-        _write_texts(folder, content)
-        pack = write_pack(folder, content)
-    return replace(pack, root=output)
+    for form in (GRAPHS, TORCH) if torch else (GRAPHS,):
+        (folder / form).mkdir()
+    for part in parts:
+        write_graphs(part.skeleton, part.state, part.graphs, folder / GRAPHS, written=written, cancel=cancel)
+        for graph in part.graphs if torch else ():
+            path = folder / TORCH / f"{graph}.pt2"
+            write_torch_graph(part.skeleton, part.state, graph, path, written=written, cancel=cancel)
 
 
 def _check_output(output: Path, overwrite: bool) -> None:

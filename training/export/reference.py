@@ -189,6 +189,33 @@ def recorded(model: Any) -> Iterator[list[tuple[str, Any]]]:
         yield seen
 
 
+class _Decoding:
+    """What goes into the tokenizers' decoders, and the noise that they are given in place of torch's."""
+
+    def __init__(self, seed: int) -> None:
+        self.seed = seed
+        self.target = ""
+        self.tokens: dict[str, Any] = {}
+        self.noises: dict[str, Any] = {}
+
+    def noise(self, shape: Any, **_: Any) -> Any:
+        """In place of ``torch.randn``: numpy's normal numbers, the same for every target."""
+        made = np.random.default_rng(self.seed).standard_normal(tuple(shape), dtype=np.float32)
+        self.noises[self.target] = made.copy()
+        return torch.from_numpy(made)
+
+    def watched(self, target: str, tokenizer: Any) -> Any:
+        """The tokenizer's ``decode_tokens``, which notes what it is given."""
+        original = tokenizer.decode_tokens
+
+        def decode(ids: Any, *args: Any, **options: Any) -> Any:
+            self.target = target
+            self.tokens[target] = ids.reshape(ids.shape[0], -1).clone()
+            return original(ids, *args, **options)
+
+        return mock.patch.object(tokenizer, "decode_tokens", decode)
+
+
 @torch.no_grad()
 def run(model: Any, images: Mapping[str, Any], steps: int, seed: int) -> Arrays:
     """One generation from (B,C,T,T) arrays in the modality's unit.
@@ -197,52 +224,20 @@ def run(model: Any, images: Mapping[str, Any], steps: int, seed: int) -> Arrays:
     target's unit; class logits for LULC), by terratorch's own forward pass.
     """
     given = {name: torch.from_numpy(np.asarray(array, np.float32)).clone() for name, array in images.items()}
-    found: Arrays = {}
-    names = {official.TARGETS[m]: m for m in official.TARGETS}
-    tokens: dict[str, Any] = {}
-    noises: dict[str, Any] = {}
-    current = ""
-
-    def noise(shape: Any, **options: Any) -> Any:
-        options.pop("generator", None)
-        made = torch.from_numpy(np.random.default_rng(seed).standard_normal(tuple(shape), dtype=np.float32))
-        noises[current] = made.numpy().copy()
-        return made
-
-    def decoding(target: str, tokenizer: Any) -> Any:
-        original = tokenizer.decode_tokens
-
-        def decode(ids: Any, *args: Any, **options: Any) -> Any:
-            nonlocal current
-            current = target
-            tokens[target] = ids.reshape(ids.shape[0], -1).clone()
-            return original(ids, *args, **options)
-
-        return decode
-
+    names = {key: modality for modality, key in official.TARGETS.items()}
+    decoding = _Decoding(seed)
     with contextlib.ExitStack() as stack:
         seen = stack.enter_context(recorded(model))
         for key, tokenizer in model.tokenizer.items():
-            original = tokenizer.decode_tokens
-
-            def decode(
-                ids: Any, *args: Any, _key: str = key, _original: Any = original, **options: Any
-            ) -> Any:
-                nonlocal current
-                current = names[_key]
-                tokens[current] = ids.reshape(ids.shape[0], -1).clone()
-                return _original(ids, *args, **options)
-
-            stack.enter_context(mock.patch.object(tokenizer, "decode_tokens", decode))
-        stack.enter_context(mock.patch(NOISE, noise))
-        outputs = model(dict(given), timesteps=steps)
-    for key, logits in seen:
-        found[f"{names[key]}.logits"] = logits.numpy()
+            stack.enter_context(decoding.watched(names[key], tokenizer))
+        stack.enter_context(mock.patch(NOISE, decoding.noise))
+        outputs = model(given, timesteps=steps)
+    found: Arrays = {f"{names[key]}.logits": logits.numpy() for key, logits in seen}
     for target, output in outputs.items():
         found[f"{target}.output"] = output.numpy()
-        found[f"{target}.ids"] = tokens[target].numpy().astype(np.int64)
-        if target in noises:
-            found[f"{target}.noise"] = noises[target]
+        found[f"{target}.ids"] = decoding.tokens[target].numpy().astype(np.int64)
+        if target in decoding.noises:
+            found[f"{target}.noise"] = decoding.noises[target]
     return found
 
 
