@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from .presets import PRESETS
     from .registry import cards
     from .registry import find as find_model
+    from .registry import user_folder as models_folder
     from .runtime import available_devices
     from .tasks.generate import Forecast, GenerateRequest, GenerateResult, forecast, generate
     from .types import BBox, Cancel, Progress, Size, Window
@@ -80,6 +81,7 @@ __all__ = [
     "cards",
     "convert_checkpoint",
     "find_model",
+    "models_folder",
     # tasks
     "Forecast",
     "GenerateRequest",
@@ -102,7 +104,7 @@ _HOMES = {
     ".modalities": "MODALITIES",
     ".packs.convert": "convert_checkpoint",
     ".presets": "PRESETS",
-    ".registry": "cards find_model=find",
+    ".registry": "cards find_model=find models_folder=user_folder",
     ".runtime": "available_devices",
     ".tasks.generate": "Forecast GenerateRequest GenerateResult forecast generate",
 }

@@ -23,12 +23,11 @@ from qgis.PyQt.QtWidgets import (
     QWidget,
 )
 
-from ..inference import TerraneError
+from ..inference import TerraneError, models_folder
 from . import log
 from .i18n import tr
 from .jobs import Jobs, Task
 from .panels.field import Note, wrapped
-from .settings import models_folder
 from .words import target_word
 
 HUB = "https://huggingface.co/ibm-esa-geospatial"

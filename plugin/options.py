@@ -25,8 +25,10 @@ class OptionsPage(QgsOptionsPageWidget):
         super().__init__(parent)
         self.setObjectName(PAGE)
         self._applied = applied
+        from ..inference import models_folder  # here: the plugin loads without numpy
+
         stored = settings.preferences()
-        self.models = self._folder(stored.models_folder, str(settings.models_folder()))
+        self.models = self._folder(stored.models_folder, str(models_folder()))
         self.runtime = self._folder(stored.runtime_folder, str(runtime_folder.folder()))
         self.device = QComboBox(self)
         words = (tr("Automatic"), tr("CPU"), "CUDA", "DirectML", "CoreML")

@@ -87,10 +87,13 @@ class TerranePlugin:
             self.dock.generate.start_with(layer, target)
 
     def _use_models_folder(self) -> None:
-        """Tell the engine where this profile keeps models, unless the environment already does."""
-        if "TERRANE_MODELS" not in os.environ or self._own_models:
+        """Tell the engine of the Options page's folder, unless the environment names one."""
+        if self._own_models:
             os.environ.pop("TERRANE_MODELS", None)
-            os.environ["TERRANE_MODELS"] = str(settings.models_folder())
+            self._own_models = False
+        chosen = settings.preferences().models_folder
+        if chosen and "TERRANE_MODELS" not in os.environ:
+            os.environ["TERRANE_MODELS"] = chosen
             self._own_models = True
 
     def _options_applied(self) -> None:

@@ -4,12 +4,10 @@
 from __future__ import annotations
 
 import json
-import os
 from dataclasses import asdict, dataclass, fields
-from pathlib import Path
 from typing import Any
 
-from qgis.core import QgsApplication, QgsSettings
+from qgis.core import QgsSettings
 
 _PREFIX = "terrane"
 
@@ -60,12 +58,6 @@ def save_preferences(value: Preferences) -> None:
             settings.remove(key)
         else:
             settings.setValue(key, getattr(value, field.name))
-
-
-def models_folder() -> Path:
-    """Where added models go: the user's choice, else beside the profile's other data."""
-    chosen = os.environ.get("TERRANE_MODELS") or preferences().models_folder
-    return Path(chosen) if chosen else Path(QgsApplication.qgisSettingsDirPath()) / "terrane" / "models"
 
 
 def choices(modality: str) -> Choices:
