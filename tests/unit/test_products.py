@@ -318,3 +318,16 @@ def test_stac_without_local_files(geo, tmp_path):
     path.write_text("{")
     with pytest.raises(SourceError, match="not a STAC item"):
         open_scene(str(path), geo=geo)
+
+
+def test_files_without_a_common_name_are_named_after_their_folder(geo, tmp_path):
+    # Once looped for ever.
+    folder = tmp_path / "harvest"
+    folder.mkdir()
+    paths = []
+    for name in L2A:
+        path = folder / f"{'abcdefghijkl'[L2A.index(name)]}x{name.lower()}y.tif"
+        write_band(path, pixels(name, GSD[name]), GSD[name])
+        paths.append(str(path))
+    scene = open_scene(paths, modality="S2L2A", bands={name: i + 1 for i, name in enumerate(L2A)}, geo=geo)
+    assert scene.name == "harvest"
