@@ -43,6 +43,8 @@ class Weight:
     shape: tuple[int, ...]
     dtype: str
     offset: int
+    default: Optional[str] = None
+    """How to compute it where a checkpoint lacks it: the model's own constants (zeros, sincos2d)."""
 
 
 @dataclass(frozen=True)
@@ -75,7 +77,8 @@ class Skeleton:
         """``.bin`` file → the tensors in it, by offset."""
         return {
             name: tuple(
-                Weight(t["key"], tuple(t["shape"]), t["dtype"], int(t["offset"])) for t in spec["tensors"]
+                Weight(t["key"], tuple(t["shape"]), t["dtype"], int(t["offset"]), t.get("default"))
+                for t in spec["tensors"]
             )
             for name, spec in self.bind["bins"].items()
         }
@@ -101,6 +104,18 @@ class Skeleton:
         found = sorted((key for key in checkpoint if key.endswith("." + anchor)), key=len)
         return checkpoint.below(found[0][: -len(anchor)]) if found else checkpoint
 
+    def values(self, state: Mapping[str, Tensor], key: str) -> Any:
+        """A weight's values: the checkpoint's, else the constant that the model's code would have made."""
+        if key in state:
+            return state[key].numpy()
+        shape, default = self._defaults[key]
+        return np.zeros(shape, np.float32) if default == "zeros" else sincos2d(shape)
+
+    @cached_property
+    def _defaults(self) -> Mapping[str, tuple[tuple[int, ...], str]]:
+        weights = (weight for weights in self.bins.values() for weight in weights)
+        return {weight.key: (weight.shape, weight.default) for weight in weights if weight.default}
+
     def problems(self, state: Mapping[str, Tensor], graphs: Iterable[str]) -> list[str]:
         """What of a state dict is missing or does not fit, one phrase each; empty where it can be bound."""
         found: dict[str, str] = {}
@@ -122,7 +137,7 @@ class Skeleton:
 
 def _problem(weight: Weight, tensor: Optional[Tensor]) -> Optional[str]:
     if tensor is None:
-        return f"{weight.key} is missing"
+        return None if weight.default else f"{weight.key} is missing"
     if tensor.shape != weight.shape:
         return f"{weight.key} has shape {tensor.shape}, not {weight.shape}"
     if tensor.dtype not in _FLOATS:
@@ -175,17 +190,32 @@ def write_graphs(
                 if cancel is not None:
                     cancel.raise_if_set()
                 file.seek(weight.offset)
-                count = file.write(memoryview(_values(weight, state[weight.key])).cast("B"))
+                count = file.write(memoryview(_stored(weight, skeleton.values(state, weight.key))).cast("B"))
                 if written is not None:
                     written(count)
 
 
-def _values(weight: Weight, tensor: Tensor) -> Any:
-    """A tensor as it is stored: contiguous, little-endian, in the graph's type."""
-    values = tensor.numpy()
+def _stored(weight: Weight, values: Any) -> Any:
+    """A tensor as it is stored: flat, contiguous, little-endian, in the graph's type."""
     stored = np.dtype(weight.dtype).newbyteorder("<")
     with np.errstate(over="ignore"):
         cast = np.ascontiguousarray(values).astype(stored, copy=False)
     if stored.itemsize < 4 and not np.isfinite(cast).all():
         raise PackError(f"{weight.key} holds values that are not finite as {weight.dtype}.")
     return cast.reshape(-1)
+
+
+def sincos2d(shape: tuple[int, ...]) -> Any:
+    """Fixed positions of a square grid of tokens, (1, N, D) float32 with N a square and D a multiple of 4.
+
+    Sines and cosines of the column, then of the row, at wavelengths up to 10,000 (MoCo v3, arXiv 2104.02057;
+    terratorch's ``build_2d_sincos_posemb``).
+    """
+    _, tokens, dim = shape
+    side = round(tokens**0.5)
+    quarter = np.arange(dim // 4, dtype=np.float32) / np.float32(dim // 4)
+    omega = np.float32(1) / np.power(np.float32(10000), quarter)
+    column, row = np.meshgrid(np.arange(side), np.arange(side), indexing="ij")
+    angles = [grid.reshape(-1, 1).astype(np.float32) * omega for grid in (column, row)]
+    parts = [function(angle) for angle in angles for function in (np.sin, np.cos)]
+    return np.concatenate(parts, axis=1, dtype=np.float32)[None]

@@ -56,7 +56,7 @@ def write_torch_graph(
     """
     bind = _bind(skeleton, graph)
     with zipfile.ZipFile(path, "w", zipfile.ZIP_STORED) as archive:
-        for name, record, values in _tensors(bind, state):
+        for name, record, values in _tensors(skeleton, bind, state):
             if cancel is not None:
                 cancel.raise_if_set()
             _write(archive, f"{graph}/{record}", memoryview(values.reshape(-1)).cast("B"))
@@ -79,10 +79,12 @@ def _bind(skeleton: Skeleton, graph: str) -> Mapping[str, Any]:
     return bind
 
 
-def _tensors(bind: Mapping[str, Any], state: Mapping[str, Tensor]) -> Iterator[tuple[str, str, Any]]:
+def _tensors(
+    skeleton: Skeleton, bind: Mapping[str, Any], state: Mapping[str, Tensor]
+) -> Iterator[tuple[str, str, Any]]:
     """Every tensor's name, record and values, as they are stored."""
     for index, (name, spec) in enumerate(bind["weights"].items()):
-        values = np.ascontiguousarray(state[spec["key"]].numpy()).astype("<f4", copy=False)
+        values = np.ascontiguousarray(skeleton.values(state, spec["key"])).astype("<f4", copy=False)
         yield name, f"data/weights/weight_{index}", values
     for index, (name, spec) in enumerate(bind["constants"].items()):
         kind = np.dtype(spec["dtype"]).newbyteorder("<")

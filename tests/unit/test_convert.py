@@ -183,6 +183,30 @@ def run_python() -> Any:
     return run
 
 
+def test_constants_of_the_models_code_may_be_missing(tmp_path: Path) -> None:
+    """Position embeddings, and biases of norms that have none: terratorch, too, makes them itself."""
+    state = load_checkpoint(REFERENCE / "TerraMind_v1_silu.pt")
+    arrays = {key: tensor.numpy().copy() for key, tensor in state.items()}
+    constants = [key for key in arrays if key.endswith("pos_emb")]
+    biases = [key for key in arrays if "norm" in key and key.endswith(".bias")]
+    assert constants
+    assert biases
+    for key in biases:
+        arrays[key][:] = 0
+    full = write_checkpoint(tmp_path / "full.pt", arrays)
+    short = write_checkpoint(
+        tmp_path / "short.pt", {k: v for k, v in arrays.items() if k not in (*constants, *biases)}
+    )
+    one, two = (made(tmp_path / p.stem, checkpoint=p, torch=True) for p in (full, short))
+    for name in one.files:
+        first, second = ((pack.root / name).read_bytes() for pack in (one, two))
+        if name.endswith(".bin"):
+            pair = [np.frombuffer(data[: len(data) // 4 * 4], np.float32) for data in (first, second)]
+            np.testing.assert_allclose(*pair, rtol=0, atol=2e-7)
+        elif name.endswith(".onnx"):
+            assert first == second
+
+
 # --- what is refused -------------------------------------------------------------------------------------
 
 

@@ -52,6 +52,8 @@ class ExportedGraph:
     outputs: dict[str, list[Any]]
     torch_graph: bytes
     torch_bind: dict[str, Any]
+    defaults: dict[str, str]
+    """Buffers that the model's code computes itself: a checkpoint without them is complete."""
 
 
 @dataclass
@@ -97,7 +99,19 @@ def export(source: GraphSource) -> ExportedGraph:
         {value.name: _shape(value) for value in model.graph.output},
         torch_graph,
         torch_bind,
+        _defaults(source.module.model),
     )
+
+
+def _defaults(module: Any) -> dict[str, str]:
+    """Position embeddings, and the biases of norms that have none."""
+    found = {}
+    for key, _ in module.named_buffers():
+        if key.endswith(".pos_emb"):
+            found[key] = "sincos2d"
+        elif key.endswith(".bias"):
+            found[key] = "zeros"
+    return found
 
 
 def _used(graph: Any) -> set[str]:
@@ -195,6 +209,8 @@ def _place(graph: ExportedGraph, tensor: Any, file: str, target: _Bin, storage: 
         target.places[tensor.name] = (offset, count * width)
         target.size = offset + count * width
         entry = {"key": tensor.name, "shape": list(shape), "dtype": dtype, "offset": offset}
+        if tensor.name in graph.defaults:
+            entry["default"] = graph.defaults[tensor.name]
         target.tensors.append(entry)
     offset, length = target.places[tensor.name]
     key = tensor.name
