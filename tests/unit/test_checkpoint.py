@@ -323,3 +323,4 @@ def test_nothing_is_held_open(tmp_path: Path) -> None:
     path.write_bytes(b"PK\x03\x04 and no more")
     refused(path)
     path.unlink()
+    assert not path.exists()

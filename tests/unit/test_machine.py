@@ -60,7 +60,9 @@ def test_a_spoilt_file_costs_only_the_forecast(tmp_path: Path, text: str) -> Non
 
 def test_a_folder_that_cannot_be_written_is_no_failure(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    Timings(tmp_path / "file" / "timings.json").remember("a", 1.0)
+    timings = Timings(tmp_path / "file" / "timings.json")
+    timings.remember("a", 1.0)
+    assert timings.recall("a") is None
 
 
 def test_timings_lie_in_the_cache(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
