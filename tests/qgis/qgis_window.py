@@ -160,3 +160,9 @@ def show_on_map(window, layer):
 def messages(window):
     """What the message bar says, newest last."""
     return [item.text() for item in window.bar.items()]
+
+
+def finish(plugin, seconds=60):
+    """Wait until the plugin's jobs have ended and said so."""
+    pump(lambda: not plugin.jobs.running, seconds)
+    settle(200)  # the message comes after QGIS's own

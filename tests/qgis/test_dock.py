@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 import numpy as np
@@ -23,14 +22,9 @@ from qgis.PyQt.QtCore import QMimeData, QPoint, QPointF, Qt, QUrl
 from qgis.PyQt.QtGui import QDropEvent
 from qgis.PyQt.QtTest import QTest
 from qgis.PyQt.QtWidgets import QLabel, QPushButton, QWidget
-from qgis_window import messages, pump, ramp_image, read_raster, settle, write_raster
+from qgis_window import finish, messages, pump, ramp_image, read_raster, settle, write_raster
 
 pytestmark = pytest.mark.qgis
-
-
-def finish(plugin, seconds=60):
-    pump(lambda: not plugin.jobs.running, seconds)
-    settle(200)  # the message comes after QGIS's own
 
 
 def group():
@@ -413,25 +407,6 @@ def test_missing_runtime_is_said_and_offered(plugin, window, layer, monkeypatch)
     assert row.button.text() == "Install"
     assert "ONNX Runtime" in row.words.text()
     assert not plugin.dock.generate.bar.button.isEnabled()
-
-
-def test_models_dialog_checks_what_is_named(dock, plugin, tmp_path):
-    from terrane.plugin.models_dialog import ModelsDialog
-
-    dialog = ModelsDialog(plugin.jobs, dock)
-    assert not dialog.add.isEnabled()
-    dialog.checkpoint.setFilePath(str(tmp_path / "none.pt"))
-    assert "There is no file" in dialog.note.words()
-    bogus = tmp_path / "TerraMind_v1_tiny.pt"
-    bogus.write_bytes(b"not a checkpoint")
-    dialog.checkpoint.setFilePath(str(bogus))
-    dialog.tokenizers.setFilePath(str(tmp_path))
-    assert dialog.add.isEnabled()
-    dialog.convert()
-    finish(plugin)
-    assert bogus.name in dialog.note.words()
-    assert not (Path(os.environ["TERRANE_MODELS"]) / "TerraMind_v1_tiny").exists()
-    dialog.deleteLater()
 
 
 def test_layer_removed_under_the_dock(dock, layer):
