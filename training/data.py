@@ -23,7 +23,7 @@ class Batch:
     lulc: Any
     """(B, T, T) int64, ESRI class indices."""
     dem: Any
-    """(B, 1, T, T) float32, standardised."""
+    """(B, 1, T, T) float32, relief about a constant height, standardised."""
     ndvi: Any
     """(B, 1, T, T) float32, standardised."""
 
@@ -75,10 +75,12 @@ class Chips:
             parts.append([_turned(array, int(turn)) for array in arrays])
         images, covers, heights = (np.stack([part[i] for part in parts]) for i in range(3))
         ndvi = np.stack([ndvi_of(image) for image in images])[:, None]
+        # Relief about a constant height: the level of a tile cannot be seen in its image.
+        relief = heights - heights.mean(axis=(-2, -1), keepdims=True) + TARGETS["DEM"]["mean"][0]
         return Batch(
             s2l2a=torch.from_numpy(standardise(images, INPUTS["S2L2A"])),
             lulc=torch.from_numpy(covers[:, 0].astype(np.int64)),
-            dem=torch.from_numpy(standardise(heights, TARGETS["DEM"])),
+            dem=torch.from_numpy(standardise(relief, TARGETS["DEM"])),
             ndvi=torch.from_numpy(standardise(ndvi, TARGETS["NDVI"])),
         )
 

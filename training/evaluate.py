@@ -34,8 +34,8 @@ class Scores:
     confusion: NDArray[np.int64] = field(default_factory=lambda: np.zeros((10, 10), np.int64))
     ndvi_error: list[float] = field(default_factory=list)
     dem_error: list[float] = field(default_factory=list)
+    dem_relief: list[float] = field(default_factory=list)
     dem_detail: list[float] = field(default_factory=list)
-    dem_pairs: list[NDArray[np.float64]] = field(default_factory=list)
 
     def add(self, truth: Truth, guess: Truth) -> None:
         """Count one chip: (h, w) arrays by modality."""
@@ -46,8 +46,9 @@ class Scores:
             self.ndvi_error.append(float(np.abs(truth["NDVI"] - guess["NDVI"]).mean()))
         if "DEM" in guess:
             pair = np.stack([truth["DEM"].ravel(), guess["DEM"].ravel()]).astype(np.float64)
-            self.dem_pairs.append(pair[:, ::7])
+            pair -= pair.mean(axis=1, keepdims=True)  # the level cannot be seen in an image
             self.dem_error.append(float(np.abs(pair[0] - pair[1]).mean()))
+            self.dem_relief.append(float(np.abs(pair[0]).mean()))
             if pair.std(axis=1).min() > 0.5:
                 self.dem_detail.append(float(np.corrcoef(pair)[0, 1]))
 
@@ -66,10 +67,11 @@ class Scores:
             out["LULC IoU"] = {name: round(float(value), 2) for name, value in zip(names, iou)}
         if self.ndvi_error:
             out["NDVI mean absolute error"] = round(float(np.mean(self.ndvi_error)), 3)
-        if self.dem_pairs:
-            pairs = np.concatenate(self.dem_pairs, axis=1)
-            out["DEM correlation, all pixels"] = round(float(np.corrcoef(pairs)[0, 1]), 3)
-            out["DEM mean absolute error, m"] = round(float(np.mean(self.dem_error)), 1)
+        if self.dem_error:
+            out["DEM mean absolute error about the scene's mean, m"] = round(
+                float(np.mean(self.dem_error)), 1
+            )
+            out["the same of flat ground, m"] = round(float(np.mean(self.dem_relief)), 1)
         if self.dem_detail:
             out["DEM correlation within a scene"] = round(float(np.mean(self.dem_detail)), 3)
         return out

@@ -12,7 +12,7 @@ from typing import Any
 from .starter_model import GRID, INPUTS, PATCH, TARGETS
 
 #: Detail of the DEM is weighed against each tile's own relief, but no finer than this (standardised, 28 m).
-FLAT = 0.04
+FLAT = 0.11
 
 
 def encode(mae: Any, image: Any) -> tuple[Any, Any]:

@@ -42,9 +42,9 @@ the rule is a set of thresholds on four spectral indices.
 
 {table}
 
-Land cover is what it is good at, on simulated land. **Elevation is rudimentary**: no better than the mean
-height in metres, water low and hills high at best, each tile at a level of its own. On real chips all of it
-is weak, as expected of a model that saw simulated land only.
+Land cover is what it is good at, on simulated land. **Elevation is relief only**, about a level of {level:.0f} m that
+means nothing: which slopes go up is learned from their shading, how high the place lies cannot be seen. On real
+chips all of it is weak, as expected of a model that saw simulated land only.
 """
 
 
@@ -70,6 +70,7 @@ def card(content: dict[str, Any], figures: Optional[dict[str, Any]]) -> str:
         parameters="dim 128, 5 + 1 blocks",
         tile=content["tile"],
         patch=content["patch"],
+        level=mean,
         low=mean - std,
         high=mean + std,
         data=content["training"]["data"],

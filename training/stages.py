@@ -115,8 +115,8 @@ def _joint(modules: Mapping[str, Any], batch: Batch, step: int) -> Losses:
 
 
 def _all(modules: Mapping[str, Any], batch: Batch, step: int) -> Losses:
-    """As ``_joint``, with the elevation's tokens and diffusion decoder in two steps of three."""
-    return _together(modules, batch, step, ("LULC", "DEM" if step % 3 else "NDVI"))
+    """As ``_joint``, with the elevation's tokens and diffusion decoder."""
+    return _together(modules, batch, step, ("LULC", "DEM", *(("NDVI",) if step % 3 == 0 else ())))
 
 
 def _together(modules: Mapping[str, Any], batch: Batch, step: int, targets: tuple[str, ...]) -> Losses:
@@ -130,7 +130,7 @@ def _together(modules: Mapping[str, Any], batch: Batch, step: int, targets: tupl
     codes = {target: straight_through(tokenizers[target], logits[target]) for target in targets}
     losses.update(pixel_losses(tokenizers, codes, batch))
     if "DEM" in losses:
-        losses["DEM"] = 0.4 * losses["DEM"]
+        losses["DEM"] = 0.6 * losses["DEM"]
     head = modules["dense"]
     rows = slice(CLASSES * PATCH * PATCH, None)
     relief = unpatch(functional.linear(encoded, head.weight[rows], head.bias[rows]), 1)
@@ -155,6 +155,6 @@ STAGES: Mapping[str, Stage] = {
         Stage("dense", ("mae", "dense"), (), 700, 16, 1.2e-3, False, _dense),
         Stage("tokens", ("mae",), ("tok_LULC",), 250, 16, 1.0e-3, False, _tokens),
         Stage("joint", ("mae", "dense", "tok_LULC", "tok_NDVI"), (), 500, 16, 1.0e-3, False, _joint),
-        Stage("all", ("mae", "dense", *_TOKENIZERS), (), 480, 16, 8.0e-4, False, _all),
+        Stage("all", ("mae", "dense", *_TOKENIZERS), (), 240, 16, 8.0e-4, False, _all),
     )
 }

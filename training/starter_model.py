@@ -77,8 +77,9 @@ DIFFUSION: Mapping[str, Any] = {
     "steps": 10,
 }
 
-#: What is generated. DEM statistics are the starter's own: mean +- 1 std spans the simulated heights, since
-#: the diffusion decoder's clamp limits its output to that range.
+#: What is generated. DEM statistics are the starter's own: one image does not show how high a place lies, so
+#: it learns relief alone, each tile about a constant height, and mean +- 1 std spans that relief,
+#: since the diffusion decoder's clamp limits its output to that range.
 TARGETS: Mapping[str, Mapping[str, Any]] = {
     "DEM": {
         "key": "tok_dem@224",
@@ -87,10 +88,11 @@ TARGETS: Mapping[str, Mapping[str, Any]] = {
         "channels": 1,
         "unit": "m",
         "mean": (600.0,),
-        "std": (700.0,),
+        "std": (250.0,),
         "clamp": 1.0,
         "diffusion": DIFFUSION,
-        # Two channels a group of GroupNorm(32), or the level of the ground would be normalised away.
+        "note": "Relief in metres about a constant level of 600 m: how high the place lies is not known.",
+        # Two channels a group of GroupNorm(32), or a tile's mean would be normalised away.
         "unet": {
             "patch_size": 8,
             "model_channels": 64,

@@ -69,6 +69,8 @@ class TargetSpec:
     clamp: float = 1.0
     logits: Optional[int] = None
     diffusion: Optional[DiffusionSpec] = None
+    note: str = ""
+    """What the values mean, where it is not what the table of modalities says."""
 
     @property
     def channels(self) -> int:
@@ -329,6 +331,7 @@ def _target(spec: Mapping[str, Any]) -> TargetSpec:
         clamp=float(spec.get("clamp", 1.0)),
         logits=int(spec["logits"]) if "logits" in spec else None,
         diffusion=_diffusion(spec["diffusion"]) if "diffusion" in spec else None,
+        note=spec.get("note", ""),
     )
 
 

@@ -58,14 +58,16 @@ def make_target(pack: Pack, target: str, tags: Mapping[str, str]) -> Target:
     """The target of a pack with its output's description, from the one table of modalities."""
     modality = MODALITIES[target]
     spec = pack.targets[target]
-    return Target(modality, spec.channels, output_spec(modality, spec.bands, tags))
+    return Target(modality, spec.channels, output_spec(modality, spec.bands, tags, spec.note))
 
 
-def output_spec(modality: Modality, bands: Sequence[str], tags: Mapping[str, str]) -> OutputSpec:
-    """Type, nodata, names, unit, colours and tags of a generated raster."""
+def output_spec(
+    modality: Modality, bands: Sequence[str], tags: Mapping[str, str], note: str = ""
+) -> OutputSpec:
+    """Type, nodata, names, unit, colours and tags of a generated raster; ``note`` as in ``TargetSpec``."""
     tags = {**tags, "TERRANE_MODALITY": modality.id}
-    if modality.note:
-        tags["TERRANE_NOTE"] = modality.note
+    if note or modality.note:
+        tags["TERRANE_NOTE"] = note or modality.note
     categories = [""] * (max((c.value for c in modality.classes), default=-1) + 1)
     for c in modality.classes:
         categories[c.value] = c.name

@@ -112,7 +112,7 @@ def starter_tokenizer(modality: str, path: Path) -> None:
     from .. import starter_model as starter
 
     tokenizer = starter.build_tokenizer(modality).eval()
-    fields = ("unit", "mean", "std", "decoder", "codebook", "clamp", "logits", "diffusion")
+    fields = ("unit", "mean", "std", "decoder", "codebook", "clamp", "logits", "diffusion", "note")
     given = starter.TARGETS[modality]
     spec = {name: _plain(given[name]) for name in fields if name in given}
     spec["bands"] = list(official.BANDS[modality])
