@@ -170,15 +170,19 @@ def match_bands(modality: str | Modality, infos: Sequence[BandLike]) -> BandMatc
         if match is not None:
             return match
     count = sum(i.color != "alpha" for i in infos)
-    have = f"; the input has {count} band{'s' if count != 1 else ''}"
+    have = f"; the input has {_bands(count)}"
     names = [i.description for i in infos if i.description]
     if names and not _generic(infos):
         have += " (" + ", ".join(names[:14]) + (", …" if len(names) > 14 else "") + ")"
     if found:
         text = f"{wanted.label} needs {_list(missing)}, which cannot be found{have}."
     else:
-        text = f"{wanted.label} needs {len(wanted.bands)} bands ({', '.join(wanted.band_names)}){have}."
+        text = f"{wanted.label} needs {_bands(len(wanted.bands))} ({', '.join(wanted.band_names)}){have}."
     raise BandError(text + " Say which band is which.")
+
+
+def _bands(count: int) -> str:
+    return f"{count} band{'s' if count != 1 else ''}"
 
 
 def modality_by_id(text: str) -> Modality:
