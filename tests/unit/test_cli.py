@@ -16,11 +16,12 @@ import pytest
 import rasterio
 from rasters import CORNER, files_in, ramp_image, read, write_scene
 from terrane import __version__
-from terrane.inference import cli, commands
+from terrane.inference import cli
 from terrane.inference.console import ProgressLine, duration, run_cancellable
 from terrane.inference.errors import Cancelled, InputError, RuntimeMissing
 from terrane.inference.packs.manifest import Pack
 from terrane.inference.types import Cancel, Progress
+from terrane.inference.verbs import common
 from toy_pack import build_toy_pack
 
 
@@ -188,7 +189,7 @@ def test_a_bug_keeps_its_traceback(scene: str, monkeypatch: pytest.MonkeyPatch, 
     def broken(*_: object) -> None:
         raise ZeroDivisionError
 
-    monkeypatch.setattr(commands, "_open", broken)
+    monkeypatch.setattr(common, "open_scene", broken)
     with pytest.raises(ZeroDivisionError):
         run("generate", scene, "--to", "DEM", "-o", tmp_path / "out")
     assert not (tmp_path / "out").exists()

@@ -1,0 +1,15 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The verbs of the ``terrane`` command, one module each: ``add`` declares the arguments, ``run`` does the work.
+
+Everything heavy is imported inside of ``run``: ``terrane --help`` answers at once. A new verb is one file
+here and one line in ``VERBS``.
+"""
+
+from __future__ import annotations
+
+from types import ModuleType
+
+from . import devices, generate, inspect, models, presets
+
+VERBS: tuple[ModuleType, ...] = (generate, inspect, models, presets, devices)
+"""In the order in which ``terrane --help`` lists them."""

@@ -1,0 +1,141 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""``terrane models``: list, describe and convert models."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from typing import Any
+
+from ..console import ProgressLine, note, run_cancellable, say, table
+from ..tasks.request import SCHEMA
+from ..types import Cancel
+from .common import add_json, ids, print_json
+
+
+def add(verbs: Any) -> None:
+    """Declare the arguments."""
+    text = "list, describe and convert models"
+    parser = verbs.add_parser("models", help=text, description=text.capitalize() + ".", allow_abbrev=False)
+    actions = parser.add_subparsers(title="actions", metavar="ACTION", required=True, dest="action")
+    listed = actions.add_parser("list", help="list the models there are", allow_abbrev=False)
+    add_json(listed)
+    listed.set_defaults(run=models_list)
+    info = actions.add_parser("info", help="describe a model", allow_abbrev=False)
+    info.add_argument("model", help="id or path of a model pack")
+    add_json(info)
+    info.set_defaults(run=models_info)
+    convert = actions.add_parser("convert", help="make a pack of official weights", allow_abbrev=False)
+    convert.add_argument("--checkpoint", required=True, metavar="FILE", help="TerraMind_v1_SIZE.pt")
+    convert.add_argument(
+        "--tokenizers", required=True, metavar="DIR", help="folder of TerraMind_Tokenizer_*.pt"
+    )
+    convert.add_argument("--inputs", required=True, nargs="+", metavar="MODALITY", help="S2L2A, …")
+    convert.add_argument("--to", required=True, nargs="+", metavar="TARGET", help="DEM, LULC, …")
+    convert.add_argument("-o", "--output", required=True, metavar="PACK", help="the pack's folder")
+    convert.add_argument("--name", help="the model's name")
+    convert.add_argument("--torch", action="store_true", help="add the torch form of each graph")
+    convert.add_argument("--overwrite", action="store_true", help="replace a pack that exists")
+    convert.add_argument("--quiet", action="store_true", help="no progress")
+    add_json(convert)
+    convert.set_defaults(run=models_convert)
+
+
+def models_list(arguments: argparse.Namespace) -> int:
+    """List the models there are."""
+    from ..registry import cards
+
+    found = cards()
+    if arguments.json:
+        models = [_card_json(card) for card in found]
+        print_json({"schema": SCHEMA, "verb": "models list", "models": models})
+        return 0
+    if not found:
+        note("No model is installed.")
+        return 0
+    rows = [
+        (card.id, card.name, " ".join(card.inputs), " ".join(card.targets), card.error or card.notice)
+        for card in found
+    ]
+    table([("id", "name", "takes", "makes", "note"), *rows])
+    return 0
+
+
+def _card_json(card: Any) -> dict[str, Any]:
+    described = {
+        "id": card.id,
+        "name": card.name,
+        "inputs": list(card.inputs),
+        "targets": list(card.targets),
+        "license": card.license,
+        "notice": card.notice,
+        "path": str(card.path),
+        "error": card.error,
+    }
+    return {key: value for key, value in described.items() if value}
+
+
+def models_info(arguments: argparse.Namespace) -> int:
+    """Describe a model."""
+    from ..registry import find
+
+    pack = find(arguments.model)
+    described = {
+        "id": pack.id,
+        "name": pack.name,
+        "version": pack.version,
+        "family": pack.family,
+        "tasks": list(pack.tasks),
+        "inputs": {name: list(spec.bands) for name, spec in pack.inputs.items()},
+        "targets": {name: spec.unit for name, spec in pack.targets.items()},
+        "gsd": pack.gsd,
+        "tile": pack.tile,
+        "patch": pack.patch,
+        "license": pack.license,
+        "forbids": pack.forbids,
+        "notice": pack.notice,
+        "training": dict(pack.training),
+        "sha256": pack.hash,
+        "path": str(pack.root),
+    }
+    described = {key: value for key, value in described.items() if value}
+    if arguments.json:
+        print_json({"schema": SCHEMA, "verb": "models info", **described})
+        return 0
+    table([(key, value if isinstance(value, str) else json.dumps(value)) for key, value in described.items()])
+    return 0
+
+
+def models_convert(arguments: argparse.Namespace) -> int:
+    """Make a pack of official weights."""
+    from ..packs.convert import convert_checkpoint
+    from ..packs.manifest import Pack
+
+    line = None if arguments.quiet else ProgressLine(sys.stderr, "")
+
+    def work(cancel: Cancel) -> Pack:
+        return convert_checkpoint(
+            arguments.checkpoint,
+            arguments.tokenizers,
+            ids(arguments.inputs),
+            ids(arguments.to),
+            arguments.output,
+            name=arguments.name,
+            torch=arguments.torch,
+            progress=line,
+            cancel=cancel,
+            overwrite=arguments.overwrite,
+        )
+
+    try:
+        pack = run_cancellable(work)
+    finally:
+        if line is not None:
+            line.close()
+    if arguments.json:
+        outputs = {"pack": str(pack.root)}
+        print_json({"schema": SCHEMA, "verb": "models convert", "outputs": outputs, "model": pack.id})
+    else:
+        say(str(pack.root))
+    return 0
