@@ -4,9 +4,9 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import ClassVar, Optional
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, ClassVar, NoReturn, Optional
 
 import numpy as np
 import numpy.typing as npt
@@ -19,6 +19,8 @@ from ..types import Cancel
 
 Floats = npt.NDArray[np.float32]
 Ids = npt.NDArray[np.int64]
+Images = npt.NDArray[Any]
+"""What goes in and comes out per modality: float32 images, float64 places."""
 
 
 @dataclass(frozen=True)
@@ -47,25 +49,70 @@ class Adapter(ABC):
     def check(self, inputs: Sequence[str], targets: Sequence[str]) -> None:
         """Raise ModelError unless the pack makes these targets from these inputs. Opens no weights."""
 
-    @abstractmethod
     def generate(
         self,
-        images: Mapping[str, Floats],
+        images: Mapping[str, Images],
         targets: Sequence[str],
         keys: Sequence[TileKey],
         preset: Preset,
         *,
         cancel: Optional[Cancel] = None,
         ids_out: Optional[dict[str, Ids]] = None,
-    ) -> dict[str, Floats]:
+    ) -> dict[str, Images]:
         """Make the targets of a batch of tiles.
 
-        images: per modality (B, bands, T, T) float32 in the modality's unit, NaN where there is no data.
+        images: per modality (B, bands, T, T) float32 in the modality's unit, NaN where there is no data;
+        land cover as class ids (B, 1, T, T); COORDS as (B, 2) float64 longitude and latitude in degrees.
         keys: one per tile. ids_out, where given, receives each target's tokens (B, N).
         Returns per target (B, bands, T, T) float32 in the target's unit; land cover as class
-        probabilities (B, classes, T, T), so that overlapping tiles can be averaged.
+        probabilities (B, classes, T, T), so that overlapping tiles can be averaged; COORDS as (B, 2)
+        float64 degrees, NaN where the tokens spell no place.
         Raises ModelError, PackError, OutOfMemory, Cancelled.
         """
+        del images, targets, keys, preset, cancel, ids_out
+        self._cannot("generate")
+
+    def samples(
+        self,
+        images: Mapping[str, Images],
+        targets: Sequence[str],
+        keys: Sequence[TileKey],
+        preset: Preset,
+        count: int,
+        *,
+        cancel: Optional[Cancel] = None,
+    ) -> Iterator[dict[str, Images]]:
+        """Make the targets of a batch of tiles ``count`` times, each time with other random numbers.
+
+        Sample s is what ``generate`` gives for the same keys with ``sample=s``. Raises as ``generate``.
+        """
+        for sample in range(count):
+            yield self.generate(
+                images, targets, [replace(key, sample=sample) for key in keys], preset, cancel=cancel
+            )
+
+    def embed(
+        self, images: Mapping[str, Images], preset: Preset, *, cancel: Optional[Cancel] = None
+    ) -> Floats:
+        """What the encoder makes of a batch of tiles: (B, D, T / patch, T / patch) float32.
+
+        images as for ``generate``. One vector per patch after the encoder's last norm, averaged over the
+        input modalities. Raises ModelError, PackError, OutOfMemory, Cancelled.
+        """
+        del images, preset, cancel
+        self._cannot("embed")
+
+    def predict(
+        self, images: Mapping[str, Images], preset: Preset, *, cancel: Optional[Cancel] = None
+    ) -> Floats:
+        """What a model trained for one task says of a batch of tiles.
+
+        images as for ``generate``. Segmentation: class probabilities (B, C, T, T); regression: values
+        (B, bands, T, T) in the pack's unit; classification: probabilities (B, C). float32.
+        Raises ModelError, PackError, OutOfMemory, Cancelled.
+        """
+        del images, preset, cancel
+        self._cannot("predict")
 
     def form(self, graph: str, preset: Preset) -> str:
         """The form of a graph to run: the preset's first precision that the pack has, else full precision."""
@@ -100,4 +147,7 @@ class Adapter(ABC):
     def require_task(self, task: str) -> None:
         """Raise ModelError unless both the family and the pack can do a task."""
         if task not in self.tasks or task not in self.pack.tasks:
-            raise ModelError(f"The model {self.pack.id} cannot {task}; it can {', '.join(self.pack.tasks)}.")
+            self._cannot(task)
+
+    def _cannot(self, what: str) -> NoReturn:
+        raise ModelError(f"The model {self.pack.id} cannot {what}; it can {', '.join(self.pack.tasks)}.")

@@ -8,7 +8,8 @@ Graphs and tensors are described in pack.json.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Optional, cast
 
 import numpy as np
@@ -19,7 +20,18 @@ from ..packs.manifest import InputSpec, Pack, TargetSpec
 from ..presets import Preset
 from ..runtime.base import Array, Runtime
 from ..types import Cancel
-from .base import Adapter, Floats, Ids, TileKey
+from .base import Adapter, Floats, Ids, Images, TileKey
+
+
+@dataclass(frozen=True)
+class _Start:
+    """What a batch's draws share."""
+
+    parts: Sequence[tuple[Array, Array]]
+    """Tokens and embeddings of every input."""
+    context: Array
+    logits: dict[str, Floats]
+    """Target → logits from ``context``, as far as they were needed."""
 
 
 class TerraMind(Adapter):
@@ -57,33 +69,71 @@ class TerraMind(Adapter):
 
     def generate(
         self,
-        images: Mapping[str, Floats],
+        images: Mapping[str, Images],
         targets: Sequence[str],
         keys: Sequence[TileKey],
         preset: Preset,
         *,
         cancel: Optional[Cancel] = None,
         ids_out: Optional[dict[str, Ids]] = None,
-    ) -> dict[str, Floats]:
+    ) -> dict[str, Images]:
         """Make the targets of a batch of tiles; see the base class."""
         self.check(tuple(images), targets)
+        start = self._start(images, len(keys), preset, cancel)
+        return self._chain(start, targets, keys, preset, cancel, ids_out)
+
+    def samples(
+        self,
+        images: Mapping[str, Images],
+        targets: Sequence[str],
+        keys: Sequence[TileKey],
+        preset: Preset,
+        count: int,
+        *,
+        cancel: Optional[Cancel] = None,
+    ) -> Iterator[dict[str, Images]]:
+        """Several draws; what does not depend on the draw (all up to the first tokens) is computed once."""
+        self.check(tuple(images), targets)
+        start = self._start(images, len(keys), preset, cancel)
+        for sample in range(count):
+            drawn = [replace(key, sample=sample) for key in keys]
+            yield self._chain(start, targets, drawn, preset, cancel, None)
+
+    def _start(
+        self, images: Mapping[str, Images], count: int, preset: Preset, cancel: Optional[Cancel]
+    ) -> _Start:
         parts = [
-            self._embed(modality, images[modality], len(keys), preset, cancel)
+            self._embed(modality, images[modality], count, preset, cancel)
             for modality in self.pack.inputs
             if modality in images
         ]
-        context: Optional[Array] = None
-        results: dict[str, Floats] = {}
+        return _Start(parts, self._encode(parts, preset, cancel), {})
+
+    def _chain(
+        self,
+        start: _Start,
+        targets: Sequence[str],
+        keys: Sequence[TileKey],
+        preset: Preset,
+        cancel: Optional[Cancel],
+        ids_out: Optional[dict[str, Ids]],
+    ) -> dict[str, Images]:
+        """Targets one after the other, each seeing the tokens of those before it where that is wanted."""
+        parts, context = list(start.parts), start.context
+        results: dict[str, Images] = {}
         for target in targets:
-            if context is None:
+            if len(parts) > len(start.parts):
                 context = self._encode(parts, preset, cancel)
-            logits = self.run(f"predict_{target}", {"context": context}, "logits", preset, cancel)["logits"]
-            ids = self._sample(target, cast(Floats, logits), keys, preset)
+            logits = start.logits.get(target) if context is start.context else None
+            if logits is None:
+                logits = self._logits(target, context, len(keys), preset, cancel)
+            if context is start.context:
+                start.logits[target] = logits
+            ids = self._sample(target, logits, keys, preset)
             if ids_out is not None:
                 ids_out[target] = ids
             if self.chain and target != targets[-1]:
                 parts.append(self._embed_ids(target, ids, preset, cancel))
-                context = None
             results[target] = self._decode(target, ids, keys, preset, cancel)
         return results
 
@@ -127,9 +177,13 @@ class TerraMind(Adapter):
         }
         return self.run("encoder", feeds, "context", preset, cancel)["context"]
 
-    def _sample(self, target: str, logits: Floats, keys: Sequence[TileKey], preset: Preset) -> Ids:
-        """(B, N, V) logits to (B, N) tokens, each tile with its own random numbers."""
-        if logits.ndim != 3 or logits.shape[:2] != (len(keys), self.pack.tokens):
+    def _logits(
+        self, target: str, context: Array, count: int, preset: Preset, cancel: Optional[Cancel]
+    ) -> Floats:
+        """(B, M, D) context to (B, N, V) logits, checked."""
+        out = self.run(f"predict_{target}", {"context": context}, "logits", preset, cancel)
+        logits = cast(Floats, out["logits"])
+        if logits.ndim != 3 or logits.shape[:2] != (count, self.pack.tokens):
             raise PackError(
                 f"Pack {self.pack.id}: the graph predict_{target} gives logits of shape {logits.shape}, "
                 f"not {self.pack.tokens} tokens for each tile."
@@ -138,6 +192,10 @@ class TerraMind(Adapter):
             raise PackError(
                 f"Pack {self.pack.id}: the graph predict_{target} gives logits that are no numbers."
             )
+        return logits
+
+    def _sample(self, target: str, logits: Floats, keys: Sequence[TileKey], preset: Preset) -> Ids:
+        """(B, N, V) logits to (B, N) tokens, each tile with its own random numbers."""
         if preset.sampler == "argmax":
             return sampler.argmax(logits)
         drawn = [

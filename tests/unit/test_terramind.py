@@ -290,3 +290,32 @@ def test_a_loaded_pack_runs_like_a_built_one(pack: Pack, images: np.ndarray) -> 
     theirs = adapter_for(pack, runtime).generate({"S2L2A": images}, TARGETS, keys(), EXACT)
     for target in TARGETS:
         np.testing.assert_array_equal(ours[target], theirs[target])
+
+
+@pytest.mark.parametrize("chain", [False, True])
+def test_samples_are_draws_that_share_what_they_can(pack: Pack, images: np.ndarray, chain: bool) -> None:
+    adapter = TerraMind(pack, make_runtime(device="cpu"), chain=chain)
+    drawn = dataclasses.replace(EXACT, steps=1)
+    runs: list[str] = []
+    original = adapter.run
+
+    def spy(graph: str, *args: Any, **options: Any) -> Any:
+        runs.append(graph)
+        return original(graph, *args, **options)
+
+    adapter.run = spy  # type: ignore[method-assign]
+    samples = list(adapter.samples({"S2L2A": images}, ("DEM", "LULC"), keys(), drawn, 3))
+    assert runs.count("embed_S2L2A") == runs.count("predict_DEM") == 1
+    assert runs.count("encoder") == (4 if chain else 1)
+    assert len(samples) == 3
+    for number, sample in enumerate(samples):
+        its_keys = [dataclasses.replace(key, sample=number) for key in keys()]
+        alone = adapter.generate({"S2L2A": images}, ("DEM", "LULC"), its_keys, drawn)
+        for target, values in alone.items():
+            np.testing.assert_array_equal(sample[target], values)
+    assert not np.array_equal(samples[0]["DEM"], samples[1]["DEM"])
+
+
+def test_what_a_family_cannot_do_is_said(adapter: TerraMind, images: np.ndarray) -> None:
+    with pytest.raises(ModelError, match="toy cannot predict; it can generate"):
+        adapter.predict({"S2L2A": images}, FAST)
