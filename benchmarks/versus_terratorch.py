@@ -51,7 +51,7 @@ def child(folder: Path, scene: Path, steps: int, threads: int) -> None:
     presets.PRESETS = {**presets.PRESETS, "exact": exact}
     targets = ("DEM", "LULC")
     request = GenerateRequest(
-        scene=open_scene(str(scene), modality="S2L2A"),
+        scenes=(open_scene(str(scene), modality="S2L2A"),),
         targets=targets,
         outputs={t: str(folder / f"{t}.tif") for t in targets},
         model=str(folder / "pack"),

@@ -33,12 +33,13 @@ if TYPE_CHECKING:
     from .io.scene import Scene, open_scene, recognise_source
     from .modalities import MODALITIES
     from .packs.convert import convert_checkpoint
-    from .presets import PRESETS
+    from .presets import PRESETS, Options
     from .registry import cards
     from .registry import find as find_model
     from .registry import user_folder as models_folder
     from .runtime import available_devices
     from .tasks.generate import Forecast, GenerateRequest, GenerateResult, forecast, generate
+    from .tasks.request import output_paths, product_names
     from .types import BBox, Cancel, Progress, Size, Window
 
 __all__ = [
@@ -76,6 +77,7 @@ __all__ = [
     "open_scene",
     "recognise_source",
     # models
+    "Options",
     "PRESETS",
     "available_devices",
     "cards",
@@ -88,6 +90,8 @@ __all__ = [
     "GenerateResult",
     "forecast",
     "generate",
+    "output_paths",
+    "product_names",
 ]
 
 _HOMES = {
@@ -103,10 +107,11 @@ _HOMES = {
     ".io.scene": "Scene open_scene recognise_source",
     ".modalities": "MODALITIES",
     ".packs.convert": "convert_checkpoint",
-    ".presets": "PRESETS",
+    ".presets": "Options PRESETS",
     ".registry": "cards find_model=find models_folder=user_folder",
     ".runtime": "available_devices",
     ".tasks.generate": "Forecast GenerateRequest GenerateResult forecast generate",
+    ".tasks.request": "output_paths product_names",
 }
 
 

@@ -212,7 +212,7 @@ class Model:
         folders = {target: tempfile.mkdtemp(prefix="terrane-") for target in targets}
         outputs = {t: os.path.join(folder, f"{scene.name}_{t}.tif") for t, folder in folders.items()}
         request = GenerateRequest(
-            scene=scene,
+            scenes=(scene,),
             targets=targets,
             outputs=outputs,
             model=self.pack.id,

@@ -62,8 +62,9 @@ def prepare(request: GenerateRequest, geo: Geo, pack: Optional[Pack] = None, *, 
 
     Outputs are not looked at: a forecast has none yet, and leaves the hashes of weights to the run.
     """
+    _check_scenes(request)
     _check_numbers(request)
-    preset = presets.get(request.preset)
+    preset = presets.apply(presets.get(request.preset), request.options)
     pack = pack or registry.find(request.model, verify=verify)
     _check_targets(request, pack)
     bands = _band_places(request.scene, pack)
@@ -84,7 +85,33 @@ def prepare(request: GenerateRequest, geo: Geo, pack: Optional[Pack] = None, *, 
     return Job(request, pack, preset, parts, targets, bands, warp_to, needed)
 
 
+def _check_scenes(request: GenerateRequest) -> None:
+    if not request.scenes:
+        raise InputError("Name at least one scene.")
+    modalities = [scene.modality for scene in request.scenes]
+    for modality in modalities:
+        if modalities.count(modality) > 1:
+            raise InputError(f"Two scenes are {modality}; give one scene per modality.")
+        if modality in request.targets:
+            raise InputError(f"{modality} is an input already; leave it out of the targets.")
+
+
 def _check_numbers(request: GenerateRequest) -> None:
+    if not 1 <= request.samples <= 1000:
+        raise InputError(f"The number of samples must be from 1 to 1000, not {request.samples}.")
+    if request.levels not in ("solved", "tiles"):
+        raise InputError(f'The levels must be "solved" or "tiles", not {request.levels!r}.')
+    unbuilt = {
+        "several scenes": len(request.scenes) > 1,
+        "coordinates as an input": request.coords,
+        "samples": request.samples > 1,
+        "probabilities": request.probability,
+        "a coarse elevation model": request.coarse_dem is not None,
+        "resuming": request.resume,
+    }
+    for what, wanted in unbuilt.items():
+        if wanted:
+            raise InputError(f"This version does not offer {what} yet; leave that out.")
     if request.grid not in ("model", "input"):
         raise InputError(f'The grid must be "model" or "input", not {request.grid!r}.')
     if not 0 <= request.seed < 2**63:
@@ -106,10 +133,11 @@ def _check_extent(box: BBox) -> None:
 def _check_targets(request: GenerateRequest, pack: Pack) -> None:
     if "generate" not in pack.tasks:
         raise ModelError(f"Model {pack.id} does not generate; it is made for {', '.join(pack.tasks)}.")
-    if request.scene.modality not in pack.inputs:
-        raise ModelError(
-            f"Model {pack.id} does not take {request.scene.modality}; it takes {', '.join(pack.inputs)}."
-        )
+    for scene in request.scenes:
+        if scene.modality not in pack.inputs:
+            raise ModelError(
+                f"Model {pack.id} does not take {scene.modality}; it takes {', '.join(pack.inputs)}."
+            )
     if not request.targets:
         raise InputError(f"Name at least one target: {', '.join(pack.targets)}.")
     for target in request.targets:

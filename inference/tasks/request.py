@@ -3,11 +3,14 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Optional
 
 from ..io.scene import Scene
+from ..modalities import MODALITIES
+from ..presets import AS_PRESET, Options
 from ..types import BBox
 
 Polygons = Sequence[Sequence[Sequence[tuple[float, float]]]]
@@ -17,15 +20,46 @@ SCHEMA = 1
 """Version of the JSON envelope (contracts.md)."""
 
 
+COORDS = "COORDS"
+"""The one target that is places, not pixels."""
+
+
+def product_names(targets: Sequence[str], *, samples: int = 1, probability: bool = False) -> tuple[str, ...]:
+    """What a run makes, in order: the targets, and what it says of their uncertainty.
+
+    Several samples give a standard deviation to everything measured ("DEM_std"), and probability and
+    entropy to classes; ``probability`` gives the former from a single run, too.
+    """
+    names: list[str] = []
+    for target in targets:
+        names.append(target)
+        if target == COORDS:
+            continue
+        classes = target in MODALITIES and bool(MODALITIES[target].classes)
+        if classes and (probability or samples > 1):
+            names.append(f"{target}_probability")
+        if samples > 1:
+            names.append(f"{target}_entropy" if classes else f"{target}_std")
+    return tuple(names)
+
+
+def output_paths(folder: str, stem: str, names: Sequence[str]) -> dict[str, str]:
+    """``<stem>_<name>.tif`` in a folder for each product; places are a ``.gpkg``."""
+    return {
+        name: os.path.join(folder, f"{stem}_{name}.{'gpkg' if name == COORDS else 'tif'}") for name in names
+    }
+
+
 @dataclass(frozen=True)
 class GenerateRequest:
-    """Generate ``targets`` from a scene and write each to its path in ``outputs``."""
+    """Generate ``targets`` from scenes of one place and write each product to its path in ``outputs``."""
 
-    scene: Scene
+    scenes: tuple[Scene, ...]
+    """One scene per modality; the first defines the grid, the others are read onto it."""
     targets: tuple[str, ...]
     """Modality ids in the order in which the model makes them."""
     outputs: Mapping[str, str]
-    """Target to the path of its GeoTIFF."""
+    """Product (see ``product_names``) to the path of its file."""
     model: str = "starter"
     """A pack's id or path."""
     preset: str = "balanced"
@@ -44,6 +78,30 @@ class GenerateRequest:
     threads: Optional[int] = None
     batch: Optional[int] = None
     """Tiles per run of a graph; None chooses by model and device."""
+    coords: bool = False
+    """The longitude and latitude of each tile's centre as one more input."""
+    samples: int = 1
+    """From 2 on: so many draws, for mean and standard deviation, or class probability and entropy."""
+    probability: bool = False
+    """Write the probability of the chosen class (land cover) even from one run."""
+    options: Options = AS_PRESET
+    """The preset's knobs one by one."""
+    levels: str = "solved"
+    """"solved": elevation tiles are levelled on each other; "tiles": as the reference leaves them."""
+    coarse_dem: Optional[Scene] = None
+    """A coarse elevation model that the levels are tied to."""
+    resume: bool = False
+    """Go on where an interrupted run of the same request stopped."""
+
+    @property
+    def scene(self) -> Scene:
+        """The first scene, which defines the grid."""
+        return self.scenes[0]
+
+    @property
+    def products(self) -> tuple[str, ...]:
+        """What has an output."""
+        return product_names(self.targets, samples=self.samples, probability=self.probability)
 
 
 @dataclass(frozen=True)
@@ -95,3 +153,5 @@ class Forecast:
     """Disk space at most, temporary copies included."""
     seconds: Optional[float]
     """From earlier runs of the same model, preset and targets on this machine; None before the first."""
+    tiles_done: int = 0
+    """Tiles that an interrupted run of the same request has left; it can be resumed."""

@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import argparse
-import os
 import sys
 from typing import Any
 
@@ -43,6 +42,7 @@ def add(verbs: Any) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Generate modalities of a scene."""
     from ..tasks.generate import GenerateRequest, GenerateResult, generate
+    from ..tasks.request import output_paths
 
     line = None if arguments.quiet else ProgressLine(sys.stderr)
 
@@ -53,9 +53,9 @@ def run(arguments: argparse.Namespace) -> int:
         region, crs = region_of(arguments)
         with output_folder(arguments.output) as folder:
             request = GenerateRequest(
-                scene=scene,
+                scenes=(scene,),
                 targets=targets,
-                outputs={target: os.path.join(folder, f"{scene.name}_{target}.tif") for target in targets},
+                outputs=output_paths(folder, scene.name, targets),
                 model=arguments.model,
                 preset=arguments.preset,
                 seed=arguments.seed,

@@ -237,7 +237,7 @@ class GeneratePanel(QWidget):
         folder = folder or self.save.path()
         preferences = settings.preferences()
         return GenerateRequest(
-            scene=scene,
+            scenes=(scene,),
             targets=wanted,
             outputs={target: os.path.join(folder, f"{scene.name}_{target}.tif") for target in wanted},
             model=self.bench.models.model,

@@ -259,7 +259,7 @@ class GenerateAlgorithm(QgsProcessingAlgorithm):
         preferences = settings.preferences()
         self._geo = chosen.geo
         return GenerateRequest(
-            scene=scene,
+            scenes=(scene,),
             targets=targets,
             outputs={},
             model=self.parameterAsString(parameters, "MODEL", context),

@@ -70,7 +70,7 @@ def _compare(report: dict, shots: Path, folder: Path) -> None:
     geo = GdalGeo()
     generate(
         GenerateRequest(
-            scene,
+            (scene,),
             targets,
             outputs,
             model="starter",

@@ -111,7 +111,7 @@ def test_generates_layers_exactly_in_place(dock, plugin, window, layer, scene_pa
     outputs = {
         target: str(Path(scene_path).with_name(f"check_{target}.tif")) for target in ("DEM", "LULC", "NDVI")
     }
-    generate(GenerateRequest(open_scene(scene_path), ("DEM", "LULC", "NDVI"), outputs, model="toy"))
+    generate(GenerateRequest((open_scene(scene_path),), ("DEM", "LULC", "NDVI"), outputs, model="toy"))
     for target, name in (("DEM", "Elevation"), ("LULC", "Land cover"), ("NDVI", "NDVI")):
         np.testing.assert_array_equal(
             read_raster(by_name[f"{name} (generated)"].source()), read_raster(outputs[target])

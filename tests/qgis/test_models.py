@@ -61,7 +61,7 @@ def test_a_checkpoint_becomes_a_model_that_generates(dock, plugin, layer, tmp_pa
     assert (pack / "pack.json").is_file()
     assert not list(pack.rglob("*DEM*"))
     out = tmp_path / "lulc.tif"
-    request = GenerateRequest(open_scene(layer.source()), ("LULC",), {"LULC": str(out)}, model=str(pack))
+    request = GenerateRequest((open_scene(layer.source()),), ("LULC",), {"LULC": str(out)}, model=str(pack))
     generate(request)
     assert read_raster(str(out))[0].max() <= 9
     dialog.deleteLater()

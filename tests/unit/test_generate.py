@@ -49,7 +49,7 @@ def out(tmp_path: Path) -> Path:
 def request(scene: Scene, pack: Pack, out: Path, *targets: str, **changes: Any) -> GenerateRequest:
     targets = targets or ("DEM",)
     return GenerateRequest(
-        scene=scene,
+        scenes=(scene,),
         targets=targets,
         outputs={t: str(out / f"{scene.name}_{t}.tif") for t in targets},
         model=str(pack.root),

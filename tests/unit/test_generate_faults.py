@@ -55,7 +55,7 @@ def ask(tmp_path: Path, out: Path, pack: Pack, height: int = 120) -> GenerateReq
     scene = open_scene(write_scene(tmp_path / "s2.tif", ramp_image(height, 100)), modality="S2L2A")
     targets = ("DEM", "LULC")
     return GenerateRequest(
-        scene=scene,
+        scenes=(scene,),
         targets=targets,
         outputs={t: str(out / f"s2_{t}.tif") for t in targets},
         model=str(pack.root),
