@@ -18,6 +18,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any, NoReturn, Optional, Union
 
 from ..errors import PackError
+from .answers import ClassSpec, QuantitySpec, answers_problem, parse_classes, parse_quantity
 from .archive import extracted
 from .files import MANIFEST, is_inside, sha256_file
 from .onnx_file import external_files
@@ -123,6 +124,10 @@ class Pack:
     variants: Mapping[str, Mapping[str, Any]]
     training: Mapping[str, Any]
     files: Mapping[str, str]
+    classes: tuple[ClassSpec, ...] = ()
+    """What a segmentation or classification tells apart, by index of its logits."""
+    output: Optional[QuantitySpec] = None
+    """What a regression estimates."""
 
     @property
     def tokens(self) -> int:
@@ -246,7 +251,7 @@ def _sense(manifest: Mapping[str, Any]) -> Optional[str]:
     for name in manifest["files"]:
         if not is_inside(name):
             return f"files: the path {name[:80]!r} leaves the pack"
-    return None
+    return answers_problem(manifest)
 
 
 def _target_problem(where: str, spec: Mapping[str, Any]) -> Optional[str]:
@@ -380,4 +385,6 @@ def _build(root: Path, manifest: Mapping[str, Any]) -> Pack:
         variants=dict(manifest.get("variants", {})),
         training=dict(manifest.get("training", {})),
         files=dict(manifest["files"]),
+        classes=parse_classes(manifest.get("classes", ())),
+        output=parse_quantity(manifest.get("output")),
     )
