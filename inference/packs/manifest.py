@@ -128,6 +128,8 @@ class Pack:
     """What a segmentation or classification tells apart, by index of its logits."""
     output: Optional[QuantitySpec] = None
     """What a regression estimates."""
+    vocabulary: str = ""
+    """The file with the words of coordinates, relative to the pack; empty where it knows none."""
 
     @property
     def tokens(self) -> int:
@@ -248,6 +250,8 @@ def _sense(manifest: Mapping[str, Any]) -> Optional[str]:
         for form in spec["forms"].values():
             if form["path"] not in manifest["files"]:
                 return f"graphs.{name}: {form['path']!r} is not in 'files'"
+    if manifest.get("vocabulary") and manifest["vocabulary"] not in manifest["files"]:
+        return f"vocabulary: {manifest['vocabulary']!r} is not in 'files'"
     for name in manifest["files"]:
         if not is_inside(name):
             return f"files: the path {name[:80]!r} leaves the pack"
@@ -261,7 +265,8 @@ def _target_problem(where: str, spec: Mapping[str, Any]) -> Optional[str]:
     if diffusion.get("prediction") == "epsilon" and diffusion["zero_terminal_snr"]:
         # The first step divides by the signal's part, which is then zero.
         return f"{where}: noise cannot be predicted with zero terminal SNR"
-    return _statistics_problem(where, spec, needed="logits" not in spec)
+    needed = "logits" not in spec and spec["decoder"] != "text"
+    return _statistics_problem(where, spec, needed=needed)
 
 
 def _statistics_problem(where: str, spec: Mapping[str, Any], *, needed: bool) -> Optional[str]:
@@ -387,4 +392,5 @@ def _build(root: Path, manifest: Mapping[str, Any]) -> Pack:
         files=dict(manifest["files"]),
         classes=parse_classes(manifest.get("classes", ())),
         output=parse_quantity(manifest.get("output")),
+        vocabulary=manifest.get("vocabulary", ""),
     )
