@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Optional, Protocol
+from typing import Any, Optional, Protocol, Union
 
 import numpy as np
 import numpy.typing as npt
@@ -75,6 +75,23 @@ class OutputSpec:
     categories: Sequence[str] = ()
     """Class names by value, for a one-band byte raster."""
     tags: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Features:
+    """A layer of vector features: geometries as two-dimensional WKB, and their attributes by column.
+
+    Columns hold int, float or str, one value per geometry; NaN is stored as null. Names have at most ten
+    characters (letters, digits, underscores), so that Shapefiles keep them; features that were read may
+    have longer ones. For Parquet a float column may be (n, d): a list of d numbers per feature.
+    """
+
+    crs: str
+    """WKT, or any text that ``Geo.parse_crs`` takes."""
+    geometry: str
+    """Point, Polygon or MultiPolygon; features that were read may also be of OGR's other types."""
+    wkb: Sequence[bytes]
+    columns: Mapping[str, Union[Sequence[Any], Array]] = field(default_factory=dict)
 
 
 class Reader(Protocol):
@@ -153,6 +170,21 @@ class Geo(Protocol):
     ) -> Mask:
         """Polygons (each a list of rings, outer first, in the grid's CRS) to a mask (h, w): True where
         a pixel's centre is inside."""
+        ...
+
+    def write_features(
+        self, path: str, features: Features, *, layer: Optional[str] = None, overwrite: bool = False
+    ) -> None:
+        """Write a vector file: .gpkg, .geojson (always longitude and latitude on WGS 84), .shp, .fgb or,
+        outside QGIS, .parquet. It appears under its name when it is complete; ``layer`` is the file's
+        stem unless given. Raises OutputError, DiskFull, RuntimeMissing; ValueError for columns that
+        ``Features`` does not promise."""
+        ...
+
+    def read_features(self, path: str, *, layer: Optional[str] = None) -> Features:
+        """The features of a vector file's first or named layer, geometries as they are stored (WKB;
+        empty bytes where a feature has none), integers and reals and everything else as text. Null is
+        NaN, or empty text. Raises SourceError: missing, not vectors, no such layer, no CRS."""
         ...
 
     def parse_crs(self, text: str) -> str:

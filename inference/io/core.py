@@ -11,15 +11,16 @@ import math
 import os
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Optional
+from dataclasses import dataclass, field, replace
+from typing import Any, Optional
 
 import numpy as np
 
 from ..errors import ExtentError, SourceError
 from ..grid import Affine, Grid
 from ..types import BBox, Size, Window
-from .base import Array, BandInfo, BandRef, Mask, OutputSpec, RasterInfo, Reader, Writer
+from . import parquet, vectors
+from .base import Array, BandInfo, BandRef, Features, Mask, OutputSpec, RasterInfo, Reader, Writer
 from .output import FileWriter, RasterSink
 from .rasterize import rasterize
 from .reader import CropReader, Dataset, LinearReader, StackReader, WarpReader, axis_aligned, pixel_offset
@@ -107,6 +108,22 @@ class BaseGeo(ABC):
     @abstractmethod
     def _copy(self, source: str, path: str, options: Mapping[str, str]) -> None:
         """CreateCopy of a VRT text as a COG. Raises OSError."""
+
+    @abstractmethod
+    def _save_features(self, path: str, format_: vectors.Format, features: Features, layer: str) -> None:
+        """Write a new vector file with checked columns (int64, float64, str objects). Raises OSError."""
+
+    @abstractmethod
+    def _load_features(self, path: str, layer: Optional[str]) -> Features:
+        """Read a layer; "" as its CRS where it has none. Raises SourceError."""
+
+    @abstractmethod
+    def _projjson(self, crs: str) -> dict[str, Any]:
+        """A CRS as PROJJSON, for GeoParquet."""
+
+    @abstractmethod
+    def parse_crs(self, text: str) -> str:
+        """WKT of "EPSG:4326", a PROJ string or WKT. Raises InputError."""
 
     @abstractmethod
     def same_crs(self, a: str, b: str) -> bool:
@@ -272,6 +289,40 @@ class BaseGeo(ABC):
     ) -> Mask:
         """Polygons (each a list of rings, outer first, in the grid's CRS) to a mask (h, w)."""
         return rasterize(rings, grid, window)
+
+    def write_features(
+        self, path: str, features: Features, *, layer: Optional[str] = None, overwrite: bool = False
+    ) -> None:
+        """Write a vector file, whole or not at all (see ``base.Geo``)."""
+        suffix = vectors.suffix_of(path)
+        features = replace(features, crs=self.parse_crs(features.crs))
+        if suffix == vectors.PARQUET:
+            parquet.check_parquet()
+        if suffix == ".geojson":
+            lonlat = self.parse_crs("EPSG:4326")
+            crs = features.crs
+            features = vectors.moved(features, lonlat, lambda xs, ys: self.transform(crs, lonlat, xs, ys))
+
+        def save(made: str, format_: vectors.Format, plain: Features, name: str) -> None:
+            if suffix == vectors.PARQUET:
+                parquet.save(made, plain, self._projjson(plain.crs))
+            else:
+                self._save_features(made, format_, plain, name)
+
+        def count(made: str) -> int:
+            if suffix == vectors.PARQUET:
+                return parquet.count(made)
+            return len(self._load_features(made, None).wkb)
+
+        vectors.write(path, features, layer, overwrite=overwrite, save=save, count=count)
+
+    def read_features(self, path: str, *, layer: Optional[str] = None) -> Features:
+        """The features of a vector file's first or named layer (see ``base.Geo``)."""
+        check_exists(path)
+        features = self._load_features(path, layer)
+        if not features.crs:
+            raise SourceError(f"{short_name(path)} has no CRS; assign one first (Layer ▸ Set CRS of Layer).")
+        return features
 
     def transform_bounds(self, bbox: BBox, src: str, dst: str) -> BBox:
         """The box around a densified, transformed box. Raises ExtentError where undefined."""

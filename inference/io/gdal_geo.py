@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Geo over osgeo.gdal and osr: what runs inside QGIS. The only module that imports osgeo.
+"""Geo over osgeo.gdal, ogr and osr: what runs inside QGIS. The only module that imports osgeo.
 
 Works whether exceptions are on or off in the process and leaves that as it is: QGIS and other plugins
 share the switch. Pixels go through ReadRaster and WriteRaster, so gdal_array (which is compiled
@@ -8,6 +8,7 @@ against one numpy) is not needed.
 
 from __future__ import annotations
 
+import json
 import os
 import sys
 from collections.abc import Iterator, Mapping, Sequence
@@ -15,16 +16,17 @@ from contextlib import ExitStack, contextmanager
 from typing import Any, Callable, Optional
 
 import numpy as np
-from osgeo import gdal, osr
+from osgeo import gdal, ogr, osr
 
 from ..errors import InputError, SourceError
 from ..grid import Affine, Grid
 from ..types import Size, Window
-from .base import Array, BandInfo, Float32, OutputSpec
+from .base import Array, BandInfo, Features, Float32, OutputSpec
 from .core import BaseGeo, Header, each_possible, short_name
 from .headers import IDENTITY, band_name, color_name, wavelength_nm
 from .output import RasterSink, creation_options
 from .reader import Dataset
+from .vectors import SOME_DAY, Format, read_column
 from .vrt import GDAL_TYPES
 
 CACHE_BYTES = 192 * 2**20
@@ -40,7 +42,7 @@ class GdalError(OSError):
 def quiet() -> Iterator[None]:
     """Keep GDAL's messages off the screen, in this thread, and forget earlier ones."""
     with ExitStack() as stack:
-        for module in (gdal, osr):
+        for module in (gdal, ogr, osr):
             # GDAL 3.7 and later: a switch for this thread alone, which also spares its FutureWarning.
             manager = getattr(module, "ExceptionMgr", None)
             if manager is not None:
@@ -212,6 +214,39 @@ class GdalGeo(BaseGeo):
         if not os.path.exists(path):
             raise GdalError("GDAL wrote no file")
 
+    def _save_features(self, path: str, format_: Format, features: Features, layer: str) -> None:
+        driver = ogr.GetDriverByName(format_.driver)
+        if driver is None:
+            raise GdalError(f"this GDAL has no {format_.driver} driver")
+        before = gdal.GetThreadLocalConfigOption("OGR_CURRENT_DATE")
+        gdal.SetThreadLocalConfigOption("OGR_CURRENT_DATE", f"{SOME_DAY}T00:00:00.000Z")
+        try:
+            call(_write_layer, driver, path, format_, features, layer, self._srs(features.crs))
+        finally:
+            gdal.SetThreadLocalConfigOption("OGR_CURRENT_DATE", before)
+
+    def _load_features(self, path: str, layer: Optional[str]) -> Features:
+        title = short_name(path)
+        try:
+            dataset = call(gdal.OpenEx, path, gdal.OF_VECTOR)
+        except GdalError as error:
+            raise SourceError(f"{title} is not a vector file that can be read: {error}") from error
+        found = None
+        if dataset is not None:
+            with quiet():
+                found = dataset.GetLayer(0) if layer is None else dataset.GetLayerByName(layer)
+        if found is None:
+            what = "is not a vector file that can be read." if layer is None else f"has no layer {layer}."
+            raise SourceError(f"{title} {what}")
+        try:
+            features: Features = call(_read_layer, found)
+        except GdalError as error:
+            raise SourceError(f"{title} is damaged or cannot be read: {error}") from error
+        return features
+
+    def _projjson(self, crs: str) -> dict[str, Any]:
+        return dict(json.loads(self._srs(crs).ExportToPROJJSON()))
+
     def parse_crs(self, text: str) -> str:
         """WKT of "EPSG:4326", a PROJ string or WKT. Raises InputError."""
         return _wkt(self._srs(text))
@@ -275,3 +310,71 @@ def _band(band: Any) -> BandInfo:
         color=color_name(gdal.GetColorInterpretationName(band.GetColorInterpretation())),
         tags=tags,
     )
+
+
+_COLUMN_TYPES = {"i": ogr.OFTInteger64, "f": ogr.OFTReal, "O": ogr.OFTString}
+
+
+def _write_layer(driver: Any, path: str, format_: Format, features: Features, name: str, crs: Any) -> None:
+    """Make a file with one layer. Raises RuntimeError where GDAL only returns a code."""
+    dataset = driver.CreateDataSource(path)
+    kind = getattr(ogr, f"wkb{features.geometry}")
+    options = [f"{key}={value}" for key, value in format_.options.items()]
+    layer = None if dataset is None else dataset.CreateLayer(name, crs, kind, options)
+    if layer is None:
+        raise RuntimeError(gdal.GetLastErrorMsg() or f"GDAL could not create {path}")
+    columns = [np.asarray(column) for column in features.columns.values()]
+    for field, column in zip(features.columns, columns):
+        _check(layer.CreateField(ogr.FieldDefn(field, _COLUMN_TYPES[column.dtype.kind])))
+    definition = layer.GetLayerDefn()
+    lists = [column.tolist() for column in columns]
+    # One transaction, or SQLite would flush the disk for each feature.
+    grouped = layer.TestCapability(ogr.OLCTransactions) and layer.StartTransaction() == ogr.OGRERR_NONE
+    for row, data in enumerate(features.wkb):
+        feature = ogr.Feature(definition)
+        feature.SetGeometry(ogr.CreateGeometryFromWkb(data))
+        for place, values in enumerate(lists):
+            if values[row] == values[row]:  # NaN stays null
+                feature.SetField(place, values[row])
+        _check(layer.CreateFeature(feature))
+    if grouped:
+        _check(layer.CommitTransaction())
+    _check(layer.SyncToDisk())
+    del layer, definition, dataset
+
+
+def _check(code: Optional[int]) -> None:
+    if code not in (None, ogr.OGRERR_NONE):
+        raise RuntimeError(gdal.GetLastErrorMsg() or f"GDAL's writer failed with code {code}")
+
+
+def _read_layer(layer: Any) -> Features:
+    definition = layer.GetLayerDefn()
+    fields = [definition.GetFieldDefn(place) for place in range(definition.GetFieldCount())]
+    rows: list[list[Any]] = [[] for _ in fields]
+    geometries = []
+    for feature in layer:
+        geometry = feature.GetGeometryRef()
+        if geometry is not None:
+            geometry.FlattenTo2D()
+        geometries.append(b"" if geometry is None else bytes(geometry.ExportToIsoWkb()))
+        for place, values in enumerate(rows):
+            values.append(_value(feature, place, fields[place].GetType()))
+    crs = layer.GetSpatialRef()
+    kind = ogr.GeometryTypeToName(ogr.GT_Flatten(layer.GetGeomType())).replace(" ", "")
+    columns = {field.GetName(): read_column(values, _kind(field)) for field, values in zip(fields, rows)}
+    return Features(_wkt(crs) if crs is not None else "", kind, geometries, columns)
+
+
+def _kind(field: Any) -> str:
+    if field.GetType() in (ogr.OFTInteger, ogr.OFTInteger64):
+        return "i"
+    return "f" if field.GetType() == ogr.OFTReal else "O"
+
+
+def _value(feature: Any, place: int, kind: int) -> Any:
+    if not feature.IsFieldSetAndNotNull(place):
+        return None
+    if kind in (ogr.OFTInteger, ogr.OFTInteger64):
+        return feature.GetFieldAsInteger64(place)
+    return feature.GetFieldAsDouble(place) if kind == ogr.OFTReal else feature.GetFieldAsString(place)

@@ -7,6 +7,7 @@ import os
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any, Optional
 
 import rasterio
@@ -21,11 +22,13 @@ from rasterio.windows import Window as RasterioWindow
 from ..errors import InputError, SourceError
 from ..grid import Affine, Grid
 from ..types import Size, Window
-from .base import Array, BandInfo, Float32, OutputSpec
+from . import pyogrio_layers
+from .base import Array, BandInfo, Features, Float32, OutputSpec
 from .core import BaseGeo, Header, each_possible, short_name
 from .headers import IDENTITY, band_name, color_name, wavelength_nm
 from .output import RasterSink, creation_options
 from .reader import Dataset
+from .vectors import Format
 
 FAILURES = (RasterioError, CPLE_BaseError)
 """rasterio lets some of GDAL's own errors through, which share no base class with its own."""
@@ -169,6 +172,17 @@ class RasterioGeo(BaseGeo):
             raise OSError(_words(error)) from error
         if not os.path.exists(path):
             raise OSError("GDAL wrote no file")
+
+    def _save_features(self, path: str, format_: Format, features: Features, layer: str) -> None:
+        pyogrio_layers.save(path, format_, features, layer)
+
+    def _load_features(self, path: str, layer: Optional[str]) -> Features:
+        features = pyogrio_layers.load(path, layer, short_name(path))
+        return replace(features, crs=self.parse_crs(features.crs)) if features.crs else features
+
+    def _projjson(self, crs: str) -> dict[str, Any]:
+        with _session():
+            return dict(self._crs(crs).to_dict(projjson=True))
 
     def parse_crs(self, text: str) -> str:
         """WKT of "EPSG:4326", a PROJ string or WKT. Raises InputError."""
