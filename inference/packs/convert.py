@@ -3,34 +3,23 @@
 
 from __future__ import annotations
 
-import contextlib
-import errno
-import os
 import re
-import shutil
-import uuid
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Optional, Union
 
-from ..errors import DiskFull, ModelError, OutputError, PackError
+from ..errors import ModelError, PackError
 from ..types import Cancel, Progress, ProgressCallback
-from .bind import FOLDER, Skeleton, load_skeletons, write_graphs
+from .bind import Skeleton, load_skeletons, write_graphs
 from .checkpoint import Checkpoint, load_checkpoint
-from .files import MANIFEST
+from .folder import check_output, whole_folder, write_texts
 from .manifest import Pack, write_pack
 from .torch_form import FOLDER as TORCH
 from .torch_form import torch_bytes, write_torch_graph
 
 GRAPHS = "graphs"
-SPARE_BYTES = 16 * 1024 * 1024
-"""Room beyond the weights: graphs, manifest, and what the file system needs itself."""
 _SUFFIXES = (".pt", ".pth", ".ckpt")
-_LICENSES = {
-    "Apache-2.0": FOLDER / "LICENSE-Apache-2.0.txt",
-    "GPL-2.0-or-later": FOLDER.parents[1] / "LICENSE",
-}
 
 
 @dataclass(frozen=True)
@@ -68,7 +57,7 @@ def convert_checkpoint(
     has), OutputError, DiskFull, Cancelled.
     """
     output = Path(output)
-    _check_output(output, overwrite)
+    check_output(output, overwrite)
     known = load_skeletons(skeletons)
     mae = _mae_part(known, load_checkpoint(checkpoint), inputs, targets)
     decoders = [_decoder_part(known, mae.skeleton, Path(tokenizers_dir), target) for target in targets]
@@ -76,11 +65,11 @@ def convert_checkpoint(
     total = sum(part.skeleton.size(part.graphs) for part in parts)
     if torch:
         total += sum(torch_bytes(part.skeleton, part.graphs) for part in parts)
-    with _whole_folder(output, total) as folder:
+    with whole_folder(output, total) as folder:
         _write_parts(parts, folder, total, torch=torch, progress=progress, cancel=cancel)
         content = _manifest(mae, decoders, inputs, targets, name, torch=torch)
         content.update(manifest or {})
-        _write_texts(folder, content)
+        write_texts(folder, content)
         pack = write_pack(folder, content)
     return replace(pack, root=output)
 
@@ -110,17 +99,6 @@ def _write_parts(
         for graph in part.graphs if torch else ():
             path = folder / TORCH / f"{graph}.pt2"
             write_torch_graph(part.skeleton, part.state, graph, path, written=written, cancel=cancel)
-
-
-def _check_output(output: Path, overwrite: bool) -> None:
-    if output.suffix.lower() == ".zip":
-        raise OutputError(f"A pack is written as a folder: give a folder name, not {output.name}.")
-    if not output.exists():
-        return
-    if not overwrite:
-        raise OutputError(f"{output} exists; choose another name, or allow overwriting.")
-    if not output.is_dir() or (any(output.iterdir()) and not (output / MANIFEST).is_file()):
-        raise OutputError(f"{output} is not a model pack and is not overwritten; choose another name.")
 
 
 def _mae_part(
@@ -245,51 +223,3 @@ def _manifest(
         slug = re.sub(r"[^a-z0-9._-]+", "-", name.lower()).strip("-._")[:64]
         content.update(name=name, id=slug or content["id"])
     return content
-
-
-def _write_texts(folder: Path, content: Mapping[str, Any]) -> None:
-    """The LICENSE and the model card."""
-    spdx = content["license"]["spdx"]
-    text = _LICENSES.get(spdx)
-    body = text.read_text(encoding="utf-8") if text else f"SPDX-License-Identifier: {spdx}\n"
-    (folder / "LICENSE").write_bytes(body.encode("utf-8"))
-    lines = [
-        f"# {content['name']}",
-        "",
-        f"Takes {', '.join(content['inputs'])}; makes {', '.join(content['targets'])}.",
-        f"Works in tiles of {content['tile']} pixels at {content['gsd']:g} m.",
-        f"Trained on: {content.get('training', {}).get('data', 'unknown')}. Licence: {spdx}.",
-    ]
-    if content.get("notice"):
-        lines += ["", content["notice"]]
-    (folder / "README.md").write_bytes(("\n".join(lines) + "\n").encode("utf-8"))
-
-
-@contextlib.contextmanager
-def _whole_folder(output: Path, needed: int) -> Iterator[Path]:
-    """A folder beside the output that takes its name when all went well, and is gone otherwise."""
-    try:
-        output.parent.mkdir(parents=True, exist_ok=True)
-        free = shutil.disk_usage(output.parent).free
-        if free < needed + SPARE_BYTES:
-            room = f"{needed / 1e6:.0f} MB in {output.parent}, where {free / 1e6:.0f} MB are free"
-            raise DiskFull(f"The pack needs {room}.")
-        part = output.parent / f".{output.name}.{uuid.uuid4().hex[:12]}.part"
-        part.mkdir()
-    except OSError as error:
-        raise OutputError(f"{output.parent} cannot be written to ({error.strerror}).") from error
-    try:
-        yield part
-        if output.exists():
-            old = part.with_suffix(".old")
-            os.replace(output, old)
-            os.replace(part, output)
-            shutil.rmtree(old, ignore_errors=True)
-        else:
-            os.replace(part, output)
-    except OSError as error:
-        if error.errno == errno.ENOSPC:
-            raise DiskFull(f"There is not enough room for the pack in {output.parent}.") from error
-        raise OutputError(f"{output} cannot be written ({error.strerror}).") from error
-    finally:
-        shutil.rmtree(part, ignore_errors=True)
