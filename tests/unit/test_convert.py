@@ -15,7 +15,6 @@ import numpy as np
 import pytest
 from checkpoint_files import write_checkpoint
 from terrane.inference.errors import Cancelled, DiskFull, ModelError, OutputError, PackError
-from terrane.inference.packs import convert
 from terrane.inference.packs.bind import Skeleton, load_skeletons
 from terrane.inference.packs.checkpoint import load_checkpoint
 from terrane.inference.packs.convert import convert_checkpoint
