@@ -12,6 +12,7 @@ import threading
 import uuid
 from collections.abc import Sequence
 from typing import Any, Optional
+from weakref import WeakValueDictionary
 
 import numpy as np
 from osgeo import gdal
@@ -42,6 +43,7 @@ class ProviderRaster:
     def __init__(self, layer: QgsRasterLayer, crs: str) -> None:
         provider: QgsRasterDataProvider = layer.dataProvider().clone()
         self.title = layer.name()
+        self.layer_id = layer.id()
         size = Size(provider.xSize(), provider.ySize())
         types = [provider.dataType(band) for band in range(1, provider.bandCount() + 1)]
         if min(size) < 1 or not types or any(kind not in _DTYPES for kind in types):
@@ -178,12 +180,19 @@ def _write_memory(name: str, values: Any, grid: Grid) -> None:
     dataset.FlushCache()
 
 
+_IN_USE: WeakValueDictionary[str, ProviderRaster] = WeakValueDictionary()
+"""Names of all layers that any LayerGeo holds: those of one request must differ between its inputs."""
+
+
 class LayerGeo(GdalGeo):
     """The engine's GDAL Geo, which also reads layers that were added to it."""
 
-    def __init__(self) -> None:
+    def __init__(self, *others: LayerGeo) -> None:
+        """``others``: whose layers this one reads, too (several inputs of one request)."""
         super().__init__()
         self._rasters: dict[str, ProviderRaster] = {}
+        for other in others:
+            self._rasters.update(other._rasters)
 
     def add(self, layer: QgsRasterLayer) -> str:
         """Add a layer (main thread); returns the name under which the engine finds it. Raises SourceError."""
@@ -194,9 +203,11 @@ class LayerGeo(GdalGeo):
             )
         raster = ProviderRaster(layer, self.parse_crs(crs.toWkt(CRS_WKT)))
         base = name = PREFIX + layer.name().replace("/", "_")
-        while name in self._rasters:
-            name = f"{base} {len(self._rasters) + 1}"
-        self._rasters[name] = raster
+        number = 1
+        while name in self._rasters or (name in _IN_USE and _IN_USE[name].layer_id != layer.id()):
+            number += 1
+            name = f"{base} {number}"
+        self._rasters[name] = _IN_USE[name] = raster
         return name
 
     def describe(self, path: str) -> RasterInfo:

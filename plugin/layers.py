@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Optional, Union
 
 from qgis.core import QgsCoordinateReferenceSystem, QgsGeometry, QgsRasterLayer, QgsRectangle, QgsVectorLayer
@@ -28,6 +28,8 @@ class Input:
     """The engine's Geo that can read it."""
     layer_id: str = ""
     """The layer, where it is one."""
+    modality: Optional[str] = None
+    """What it is by the user's word; None: as recognised."""
 
 
 @dataclass(frozen=True)
@@ -71,6 +73,45 @@ def from_layers(layers: Sequence[QgsRasterLayer]) -> Input:
     if len(layers) == 1:
         return Input(layers[0].name(), names[0], geo, layers[0].id())
     return Input(tr("{count} layers").format(count=len(layers)), tuple(names), geo)
+
+
+def several_inputs(layers: Sequence[QgsRasterLayer], kinds: Sequence[Optional[str]] = ()) -> list[Input]:
+    """Layers of one place as inputs: each that is a scene by itself, and one of the bands that are left.
+
+    ``kinds``: what each layer is, as modality ids, None where the layer itself tells; layers of the same
+    kind are bands of one input. Raises SourceError.
+    """
+    known = list(kinds) or [None] * len(layers)
+    if len(known) != len(layers):
+        raise SourceError(
+            tr("There are {layers} layers but {kinds} kinds; name one for each.").format(
+                layers=len(layers), kinds=len(known)
+            )
+        )
+    groups: dict[str, list[QgsRasterLayer]] = {}
+    for place, (layer, kind) in enumerate(zip(layers, known)):
+        alone = f"#{place}" if kind is None and _is_scene(layer) else kind or ""
+        groups.setdefault(alone, []).append(layer)
+    named = {key: from_layers(members) for key, members in groups.items()}
+    return [
+        replace(found, modality=None if key.startswith("#") else key or None) for key, found in named.items()
+    ]
+
+
+def _is_scene(layer: QgsRasterLayer) -> bool:
+    """Whether a layer is recognised as a whole without the others."""
+    from ..inference import recognise_source
+
+    chosen = from_layers([layer])
+    found = recognise_source(chosen.source, chosen.geo)
+    return found.modality is not None and not found.problem
+
+
+def joined_geo(inputs: Sequence[Input]) -> Any:
+    """One Geo that reads all of some inputs."""
+    from .layer_geo import LayerGeo
+
+    return inputs[0].geo if len(inputs) == 1 else LayerGeo(*(item.geo for item in inputs))
 
 
 def from_path(path: str) -> Input:

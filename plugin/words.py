@@ -21,21 +21,43 @@ def target_word(modality: str) -> str:
         "S2L2A": tr("Optical (Sentinel-2 L2A)"),
         "S2L1C": tr("Optical (Sentinel-2 L1C)"),
         "RGB": tr("Colour image (RGB)"),
+        "COORDS": tr("Location"),
     }.get(modality, modality)
 
 
-def short_word(modality: str) -> str:
-    """A target in a message."""
-    return {"DEM": tr("Elevation"), "NDVI": "NDVI"}.get(modality, target_word(modality))
+def split_product(product: str) -> tuple[str, str]:
+    """A product's modality, and what it tells of it: "" (itself), "std", "probability" or "entropy"."""
+    modality, _, kind = product.partition("_")
+    return modality, kind
 
 
-def layer_word(modality: str) -> str:
+def product_word(product: str) -> str:
+    """A product of a run: a target, or how sure the model is of it."""
+    modality, kind = split_product(product)
+    words = {
+        "std": tr("{target}: uncertainty"),
+        "probability": tr("{target}: probability"),
+        "entropy": tr("{target}: disagreement"),
+    }
+    return words[kind].format(target=target_word(modality)) if kind in words else target_word(product)
+
+
+def short_word(product: str) -> str:
+    """A product in a message."""
+    known = {"DEM": tr("Elevation"), "NDVI": "NDVI"}
+    modality, kind = split_product(product)
+    if not kind:
+        return known.get(product, target_word(product))
+    return product_word(product).replace(target_word(modality), known.get(modality, target_word(modality)))
+
+
+def layer_word(product: str) -> str:
     """The name of a result layer."""
     return {
         "DEM": tr("Elevation (generated)"),
         "LULC": tr("Land cover (generated)"),
         "NDVI": tr("NDVI (generated)"),
-    }.get(modality, tr("{modality} (generated)").format(modality=target_word(modality)))
+    }.get(product, tr("{modality} (generated)").format(modality=short_word(product)))
 
 
 def input_word(modality: str, fallback: str = "") -> str:
@@ -63,6 +85,10 @@ def unit_word(modality: str) -> str:
         "DEM": tr("Heights of the surface in metres above the EGM2008 geoid, treetops and roofs included."),
         "LULC": tr("Nine classes of ESRI's 10 m land-cover scheme."),
         "NDVI": tr("(near infrared − red) / (near infrared + red), from −1 to 1."),
+        "S1GRD": tr("VV and VH, sigma nought in decibels, as of Sentinel-1's ground-range products."),
+        "S1RTC": tr("VV and VH, gamma nought in decibels, with the terrain's effect taken out."),
+        "S2L2A": tr("Surface reflectance × 10,000 in the 12 bands of Sentinel-2."),
+        "COORDS": tr("Points: where the model believes each tile to be, and how far that is from the truth."),
     }.get(modality, "")
 
 

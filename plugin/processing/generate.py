@@ -3,51 +3,34 @@
 
 from __future__ import annotations
 
-import os
-from dataclasses import replace
+from collections.abc import Mapping, Sequence
 from typing import Any, Optional
 
 from qgis.core import (
-    QgsProcessingAlgorithm,
     QgsProcessingContext,
-    QgsProcessingException,
-    QgsProcessingFeedback,
-    QgsProcessingParameterDefinition,
+    QgsProcessingParameterBoolean,
     QgsProcessingParameterEnum,
-    QgsProcessingParameterExtent,
-    QgsProcessingParameterFeatureSource,
-    QgsProcessingParameterMultipleLayers,
     QgsProcessingParameterNumber,
     QgsProcessingParameterRasterDestination,
     QgsProcessingParameterRasterLayer,
-    QgsProcessingParameterString,
-    QgsProcessingUtils,
+    QgsProcessingParameterVectorDestination,
 )
-from qgis.PyQt.QtGui import QIcon
 
-from .. import runtime_folder
-from ..compat import FLAG_ADVANCED, NUMBER_DOUBLE, NUMBER_INTEGER, TYPE_POLYGON, TYPE_RASTER
+from ..compat import NUMBER_DOUBLE, NUMBER_INTEGER, TYPE_POINT
 from ..i18n import tr
-from ..icons import icon
-from ..words import layer_word, target_word
-from .feedback import Listener
-from .styling import Styler
+from ..words import product_word
+from .base import SceneAlgorithm
 
-TARGETS = ("DEM", "LULC", "NDVI")
+TARGETS = ("DEM", "LULC", "NDVI", "S1GRD", "S1RTC", "S2L2A", "COORDS")
 DEFAULT_TARGETS = ("DEM", "LULC")
-PRESETS = ("balanced", "exact", "fast")
-GRIDS = ("model", "input")
-MODALITIES = ("auto", "S2L2A", "S2L1C", "RGB", "S1GRD", "S1RTC")
+AS_PRESET = "preset"
+SAMPLERS = (AS_PRESET, "argmax", "top_p")
+PRECISIONS = (AS_PRESET, "fp32", "int8")
+LEVELS = ("solved", "tiles")
 
 
-class GenerateAlgorithm(QgsProcessingAlgorithm):
-    """A satellite image in; elevation, land cover or NDVI of the same place out."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self._request: Any = None
-        self._geo: Any = None
-        self._stylers: list[Styler] = []
+class GenerateAlgorithm(SceneAlgorithm):
+    """A satellite image in; elevation, land cover and more of the same place out."""
 
     def createInstance(self) -> GenerateAlgorithm:
         """See QgsProcessingAlgorithm."""
@@ -59,34 +42,33 @@ class GenerateAlgorithm(QgsProcessingAlgorithm):
 
     def displayName(self) -> str:
         """See QgsProcessingAlgorithm."""
-        return tr("Generate elevation, land cover and NDVI")
+        return tr("Generate elevation, land cover and more")
 
     def shortDescription(self) -> str:
         """See QgsProcessingAlgorithm."""
-        return tr("Generates elevation, land cover or NDVI from a Sentinel-2 image with a TerraMind model.")
+        return tr(
+            "Generates elevation, land cover, NDVI, radar or optical images from layers of the same place with "
+            "a TerraMind model."
+        )
 
     def tags(self) -> list[str]:
         """Words under which the toolbox finds it."""
-        return tr("terramind,sentinel-2,dem,elevation,land cover,lulc,ndvi,deep learning,generate,ai").split(
-            ","
-        )
-
-    def icon(self) -> QIcon:
-        """See QgsProcessingAlgorithm."""
-        return icon("terrane")
+        return tr(
+            "terramind,sentinel-2,sentinel-1,radar,dem,elevation,land cover,lulc,ndvi,deep learning,generate,ai"
+        ).split(",")
 
     def shortHelpString(self) -> str:
         """What the dialog shows on its right."""
         return "\n\n".join(
             (
                 tr(
-                    "Generates other data of the same place from a Sentinel-2 image, on this computer, "
-                    "with a TerraMind model."
+                    "Generates other data of the same place from one or several layers (Sentinel-2, Sentinel-1, "
+                    "elevation, land cover, …), on this computer, with a TerraMind model."
                 ),
                 tr(
-                    "The image has the 12 bands of a level-2A product at 10 m: as one layer, or as several single-band "
-                    "layers. Bands are told by name, wavelength or order; the offset of newer products is read from "
-                    "the product's metadata, or given."
+                    "A Sentinel-2 image has the 12 bands of a level-2A product at 10 m: as one layer, or as several "
+                    "single-band layers. Bands are told by name, wavelength or order; the offset of newer products "
+                    "is read from the product's metadata, or given."
                 ),
                 tr(
                     "Results are synthetic: made by a model, not measured. Their metadata say so, and name model, "
@@ -94,27 +76,16 @@ class GenerateAlgorithm(QgsProcessingAlgorithm):
                     "roofs. The starter model is for trying things out."
                 ),
                 tr(
-                    "In scripts: TARGETS is a list of DEM, LULC and NDVI; a target without an output goes to a "
-                    "temporary file."
+                    "In scripts: TARGETS is a list, in the order in which things are made; what was made before helps "
+                    "with what follows. A target without an output goes to a temporary file."
                 ),
             )
         )
 
     def initAlgorithm(self, _configuration: Optional[dict[str, Any]] = None) -> None:
         """Declare the parameters (contracts.md, Processing ids)."""
-        self._add(
-            QgsProcessingParameterRasterLayer("INPUT", tr("Satellite image"), optional=True),
-            tr("One layer that holds all bands. Leave it empty when the bands are separate layers."),
-        )
-        self._add(
-            QgsProcessingParameterMultipleLayers(
-                "INPUTS", tr("Single-band layers of one image"), TYPE_RASTER, optional=True
-            ),
-            tr(
-                "In place of one layer: the bands as separate layers, in any order; their names say which is which."
-            ),
-        )
-        self._add(
+        self.add_inputs(tr("Satellite image"))
+        self.add(
             QgsProcessingParameterEnum(
                 "TARGETS",
                 tr("Generate"),
@@ -123,214 +94,192 @@ class GenerateAlgorithm(QgsProcessingAlgorithm):
                 defaultValue=list(DEFAULT_TARGETS),
                 usesStaticStrings=True,
             ),
-            tr("DEM: elevation. LULC: land cover. NDVI: vegetation index."),
+            tr(
+                "DEM: elevation. LULC: land cover. NDVI: vegetation index. S1GRD, S1RTC: radar. S2L2A: optical. "
+                "COORDS: where the model believes the place to be. The model must offer them."
+            ),
         )
-        self._add(
-            QgsProcessingParameterExtent("EXTENT", tr("Extent"), optional=True),
-            tr("Where to generate; empty: the whole image."),
+        self.add_area()
+        self.add_model()
+        self.add_preset()
+        self._add_uncertainty()
+        self._add_elevation()
+        self._add_knobs()
+        self.add_reading()
+        self.add_running()
+        self._add_outputs()
+
+    def _add_uncertainty(self) -> None:
+        self.add(
+            QgsProcessingParameterNumber("SAMPLES", tr("Repetitions"), NUMBER_INTEGER, 1, minValue=1),
+            tr(
+                "From 2 on: draws so many times, and shows how sure the model is: the mean and its spread, for land "
+                "cover the probability and the disagreement. Takes as many times longer."
+            ),
+            advanced=True,
         )
-        self._add(
-            QgsProcessingParameterFeatureSource("REGION", tr("Polygons"), [TYPE_POLYGON], optional=True),
-            tr("Generate inside these polygons only."),
+        self.add(
+            QgsProcessingParameterBoolean("PROBABILITY", tr("Probability of the land cover class"), False),
+            tr("One more layer: how likely the chosen class is, from 0 to 1."),
+            advanced=True,
         )
-        self._add(
-            QgsProcessingParameterString("MODEL", tr("Model"), "starter"),
-            tr("A model's id, or the path of a model pack."),
-        )
-        self._add(
+
+    def _add_elevation(self) -> None:
+        self.add(
             QgsProcessingParameterEnum(
-                "PRESET", tr("Quality"), list(PRESETS), defaultValue="balanced", usesStaticStrings=True
+                "LEVELS",
+                tr("Levels of the elevation tiles"),
+                list(LEVELS),
+                defaultValue="solved",
+                usesStaticStrings=True,
             ),
             tr(
-                "exact: as the published model does it. balanced: the likeliest result. fast: for a first look."
+                "The model gives every tile a height of its own. solved: neighbouring tiles are made to agree. "
+                "tiles: left as they are."
             ),
+            advanced=True,
         )
-        self._add_advanced()
-        for target in TARGETS:
-            parameter = QgsProcessingParameterRasterDestination(
-                f"OUTPUT_{target}",
-                target_word(target),
-                optional=True,
-                createByDefault=target in DEFAULT_TARGETS,
-            )
-            self._add(parameter, tr("Used when {target} is among what is generated.").format(target=target))
+        self.add(
+            QgsProcessingParameterRasterLayer("COARSE_DEM", tr("Coarse elevation layer"), optional=True),
+            tr("A measured elevation model, for instance of 30 or 90 m, that the heights are tied to."),
+            advanced=True,
+        )
+        self.add(
+            QgsProcessingParameterBoolean("COORDS", tr("Use the location"), False),
+            tr("Tells the model where on Earth the place is, if the model takes it."),
+            advanced=True,
+        )
 
-    def _add_advanced(self) -> None:
-        self._add(
+    def _add_knobs(self) -> None:
+        self.add(
             QgsProcessingParameterNumber("SEED", tr("Seed"), NUMBER_INTEGER, 0, minValue=0),
             tr("The same seed draws the same result again."),
             advanced=True,
         )
-        self._add(
-            QgsProcessingParameterEnum(
-                "MODALITY", tr("Kind of image"), list(MODALITIES), defaultValue="auto", usesStaticStrings=True
-            ),
-            tr("What the image is, where its bands do not tell."),
-            advanced=True,
-        )
-        self._add(
+        self.add(
             QgsProcessingParameterNumber(
-                "BOA_OFFSET", tr("Reflectance offset"), NUMBER_DOUBLE, None, optional=True
+                "STEPS", tr("Denoising steps"), NUMBER_INTEGER, None, optional=True, minValue=1, maxValue=1000
             ),
             tr(
-                "What is added to each value: −1000 for products since January 2022 that still carry the offset, "
-                "0 for others. Empty: as the metadata say."
+                "1 gives the expected value, smooth; more add texture and take longer. Empty: as the quality has it."
             ),
             advanced=True,
         )
-        self._add(
+        self.add(
+            QgsProcessingParameterNumber(
+                "CLAMP", tr("Range of values"), NUMBER_DOUBLE, None, optional=True, minValue=0.1
+            ),
+            tr(
+                "How far results may lie from the mean of the training data, in standard deviations; the published "
+                "model uses 1. Empty: as the quality has it."
+            ),
+            advanced=True,
+        )
+        self.add(
             QgsProcessingParameterEnum(
-                "GRID", tr("Pixels of the results"), list(GRIDS), defaultValue="model", usesStaticStrings=True
+                "SAMPLER", tr("Choice"), list(SAMPLERS), defaultValue=AS_PRESET, usesStaticStrings=True
             ),
-            tr("model: at the model's pixel size. input: warped onto the image's own pixels."),
+            tr("argmax: the likeliest. top_p: drawn by chance among the likely."),
+            advanced=True,
+        )
+        self.add(
+            QgsProcessingParameterEnum(
+                "PRECISION",
+                tr("Numbers"),
+                list(PRECISIONS),
+                defaultValue=AS_PRESET,
+                usesStaticStrings=True,
+            ),
+            tr("fp32: exact. int8: rounded, which is faster where the model has it."),
             advanced=True,
         )
 
-    def _add(
-        self, parameter: QgsProcessingParameterDefinition, words: str, *, advanced: bool = False
-    ) -> None:
-        parameter.setHelp(words)
-        if advanced:
-            parameter.setFlags(parameter.flags() | FLAG_ADVANCED)
-        self.addParameter(parameter)
+    def _add_outputs(self) -> None:
+        from ...inference import product_names
 
-    def canExecute(self) -> tuple[bool, str]:
-        """Whether ONNX Runtime is there."""
-        if runtime_folder.is_installed():
-            return True, ""
-        return False, tr("ONNX Runtime is not installed yet: open the Terrane dock and press Install.")
+        for product in product_names(TARGETS, samples=2):
+            name, words = self.output_name(product), product_word(product)
+            if product == "COORDS":
+                parameter: Any = QgsProcessingParameterVectorDestination(
+                    name, words, TYPE_POINT, optional=True, createByDefault=True
+                )
+            else:
+                parameter = QgsProcessingParameterRasterDestination(
+                    name, words, optional=True, createByDefault=True
+                )
+            self.add(parameter, self._output_help(product))
+
+    @staticmethod
+    def _output_help(product: str) -> str:
+        if product in TARGETS:
+            return tr("Used when {target} is among what is generated.").format(target=product)
+        if product.endswith("_probability"):
+            return tr("Used with several repetitions, or when the probability is asked for.")
+        return tr("Used with several repetitions.")
 
     def checkParameterValues(
         self, parameters: dict[str, Any], context: QgsProcessingContext
     ) -> tuple[bool, str]:
         """Refuse before anything is read."""
-        single = self.parameterAsRasterLayer(parameters, "INPUT", context)
-        several = self.parameterAsLayerList(parameters, "INPUTS", context)
-        if single is None and not several:
-            return False, tr("Name a satellite image, or the layers of its bands.")
-        if single is not None and several:
-            return False, tr("Name either one satellite image or the layers of its bands, not both.")
         if not self.parameterAsEnumStrings(parameters, "TARGETS", context):
             return False, tr("Name at least one of {targets}.").format(targets=", ".join(TARGETS))
-        accepted, words = super().checkParameterValues(parameters, context)
-        return bool(accepted), str(words)
+        return super().checkParameterValues(parameters, context)
 
-    def prepareAlgorithm(
-        self, parameters: dict[str, Any], context: QgsProcessingContext, feedback: QgsProcessingFeedback
-    ) -> bool:
-        """Main thread: snapshot layers and settings into a frozen request."""
-        from ...inference import TerraneError
-
-        problem = ""
-        try:
-            self._request = self._snapshot(parameters, context, feedback)
-        except TerraneError as error:
-            problem = str(error)
-        if problem:
-            # Not from inside the handler: QGIS keeps the frames of what is raised here until it exits, and
-            # must not keep layers with them.
-            raise QgsProcessingException(problem)
-        return True
-
-    def _snapshot(
-        self, parameters: dict[str, Any], context: QgsProcessingContext, feedback: QgsProcessingFeedback
+    def make_request(
+        self,
+        common: Mapping[str, Any],
+        parameters: dict[str, Any],
+        context: QgsProcessingContext,
     ) -> Any:
-        from ...inference import GenerateRequest, open_scene
-        from .. import layers, settings
+        """See SceneAlgorithm."""
+        from ...inference import GenerateRequest
 
-        single = self.parameterAsRasterLayer(parameters, "INPUT", context)
-        chosen = layers.from_layers(
-            [single] if single is not None else self.parameterAsLayerList(parameters, "INPUTS", context)
-        )
-        modality = self.parameterAsEnumString(parameters, "MODALITY", context)
-        offset = parameters.get("BOA_OFFSET")
-        scene = open_scene(
-            chosen.source,
-            modality=None if modality == "auto" else modality,
-            geo=chosen.geo,
-            boa_offset=None
-            if offset in (None, "")
-            else self.parameterAsDouble(parameters, "BOA_OFFSET", context),
-        )
-        for warning in scene.warnings:
-            feedback.pushWarning(warning)
-        targets = tuple(self.parameterAsEnumStrings(parameters, "TARGETS", context))
-        area = self._area(parameters, context)
-        preferences = settings.preferences()
-        self._geo = chosen.geo
         return GenerateRequest(
-            scenes=(scene,),
-            targets=targets,
+            **common,
+            targets=tuple(self.parameterAsEnumStrings(parameters, "TARGETS", context)),
             outputs={},
-            model=self.parameterAsString(parameters, "MODEL", context),
-            preset=self.parameterAsEnumString(parameters, "PRESET", context),
             seed=self.parameterAsInt(parameters, "SEED", context),
-            extent=area.extent,
-            extent_crs=area.crs,
-            region=area.region,
-            grid=self.parameterAsEnumString(parameters, "GRID", context),
-            overwrite=True,
-            device=preferences.device,
-            threads=preferences.threads or None,
+            samples=self.parameterAsInt(parameters, "SAMPLES", context),
+            probability=self.parameterAsBool(parameters, "PROBABILITY", context),
+            options=self._options(parameters, context),
+            levels=self.parameterAsEnumString(parameters, "LEVELS", context),
+            coarse_dem=self._coarse(parameters, context),
+            coords=self.parameterAsBool(parameters, "COORDS", context),
         )
 
-    def _area(self, parameters: dict[str, Any], context: QgsProcessingContext) -> Any:
-        from .. import layers
+    def _options(self, parameters: dict[str, Any], context: QgsProcessingContext) -> Any:
+        from ...inference import Options
 
-        region = self.parameterAsSource(parameters, "REGION", context)
-        box = self.parameterAsExtent(parameters, "EXTENT", context)
-        if region is not None:
-            polygons = [feature.geometry() for feature in region.getFeatures()]
-            inside = layers.area_of_polygons(polygons, region.sourceCrs())
-            if box.isNull():
-                return inside
-            there = self.parameterAsExtent(parameters, "EXTENT", context, region.sourceCrs())
-            return layers.Area(
-                layers.area_of_box(there, region.sourceCrs()).extent, inside.crs, inside.region
-            )
-        if box.isNull():
-            return layers.Area()
-        crs = self.parameterAsExtentCrs(parameters, "EXTENT", context)
-        return layers.area_of_box(box, crs)
+        def choice(name: str) -> Optional[str]:
+            value = self.parameterAsEnumString(parameters, name, context)
+            return None if value in ("", AS_PRESET) else str(value)
 
-    def _output(self, parameters: dict[str, Any], target: str, context: QgsProcessingContext) -> str:
-        """Where a target goes: its destination, else a temporary file."""
-        path = self.parameterAsOutputLayer(parameters, f"OUTPUT_{target}", context)
-        if not path:
-            path = QgsProcessingUtils.generateTempFilename(f"{target}.tif")
-        os.makedirs(os.path.dirname(os.path.abspath(path)), exist_ok=True)
-        return str(path)
+        return Options(
+            steps=self.optional_int(parameters, "STEPS", context),
+            clamp=self.optional_float(parameters, "CLAMP", context),
+            sampler=choice("SAMPLER"),
+            precision=choice("PRECISION"),
+            stride=self.optional_int(parameters, "STRIDE", context),
+        )
 
-    def processAlgorithm(
-        self, parameters: dict[str, Any], context: QgsProcessingContext, feedback: QgsProcessingFeedback
-    ) -> dict[str, Any]:
-        """Worker thread: run the request."""
-        from ...inference import Cancelled, TerraneError, generate
+    def _coarse(self, parameters: dict[str, Any], context: QgsProcessingContext) -> Any:
+        from ...inference import open_scene
+        from ..layer_geo import LayerGeo
+        from ..layers import from_layers
 
-        # Here, not on the main thread: in the background QGIS keeps only the layers to load that this
-        # context knows of.
-        outputs = {target: self._output(parameters, target, context) for target in self._request.targets}
-        request = replace(self._request, outputs=outputs)
-        listener = Listener(feedback)
-        try:
-            result = generate(request, progress=listener.progress, cancel=listener.cancel, geo=self._geo)
-        except Cancelled:
-            return {}
-        except TerraneError as error:
-            raise QgsProcessingException(str(error)) from error
-        finally:
-            listener.close()
-        listener.report(result)
-        for target, path in result.outputs.items():
-            self._style(path, target, context)
-        return {f"OUTPUT_{target}": path for target, path in result.outputs.items()}
+        layer = self.parameterAsRasterLayer(parameters, "COARSE_DEM", context)
+        if layer is None:
+            return None
+        chosen = from_layers([layer])
+        self._geo = LayerGeo(self._geo, chosen.geo)
+        return open_scene(chosen.source, modality="DEM", geo=self._geo)
 
-    def _style(self, path: str, target: str, context: QgsProcessingContext) -> None:
-        """Have the layer named and styled when it is loaded."""
-        if not context.willLoadLayerOnCompletion(path):
-            return
-        details = context.layerToLoadOnCompletionDetails(path)
-        details.name = layer_word(target)
-        styler = Styler(target)
-        self._stylers.append(styler)
-        details.setPostProcessor(styler)
+    def products(self, request: Any) -> Sequence[str]:
+        """See SceneAlgorithm."""
+        return tuple(request.products)
+
+    def work(self, request: Any, *, progress: Any, cancel: Any, geo: Any) -> Any:
+        """See SceneAlgorithm."""
+        from ...inference import generate
+
+        return generate(request, progress=progress, cancel=cancel, geo=geo)

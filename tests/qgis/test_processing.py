@@ -64,22 +64,19 @@ def test_every_parameter_and_output_is_documented(provider):
     for parameter in algorithm.parameterDefinitions():
         assert parameter.help(), parameter.name()
     names = [parameter.name() for parameter in algorithm.parameterDefinitions()]
-    assert names == [
-        "INPUT",
-        "INPUTS",
-        "TARGETS",
-        "EXTENT",
-        "REGION",
-        "MODEL",
-        "PRESET",
-        "SEED",
-        "MODALITY",
-        "BOA_OFFSET",
-        "GRID",
-        "OUTPUT_DEM",
-        "OUTPUT_LULC",
-        "OUTPUT_NDVI",
-    ]
+    for name in (
+        "INPUT INPUTS TARGETS EXTENT REGION MODEL PRESET SAMPLES PROBABILITY LEVELS COARSE_DEM COORDS SEED "
+        "STEPS CLAMP SAMPLER PRECISION MODALITY MODALITIES BOA_OFFSET GRID STRIDE BATCH RESUME"
+    ).split():
+        assert name in names
+    outputs = [name for name in names if name.startswith("OUTPUT_")]
+    assert set(outputs) == set(
+        (
+            "OUTPUT_DEM OUTPUT_LULC OUTPUT_NDVI OUTPUT_S1GRD OUTPUT_S1RTC OUTPUT_S2L2A OUTPUT_COORDS "
+            "OUTPUT_DEM_STD OUTPUT_NDVI_STD OUTPUT_S1GRD_STD OUTPUT_S1RTC_STD OUTPUT_S2L2A_STD "
+            "OUTPUT_LULC_PROBABILITY OUTPUT_LULC_ENTROPY"
+        ).split()
+    )
     assert algorithm.shortHelpString()
     assert algorithm.canExecute()[0]
 
