@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from .io.scene import Scene, open_scene, recognise_source
     from .modalities import MODALITIES
     from .packs.convert import convert_checkpoint
+    from .packs.variants import error_rows
     from .presets import PRESETS, Options
     from .registry import cards
     from .registry import find as find_model
@@ -82,6 +83,7 @@ __all__ = [
     "available_devices",
     "cards",
     "convert_checkpoint",
+    "error_rows",
     "find_model",
     "models_folder",
     # tasks
@@ -107,6 +109,7 @@ _HOMES = {
     ".io.scene": "Scene open_scene recognise_source",
     ".modalities": "MODALITIES",
     ".packs.convert": "convert_checkpoint",
+    ".packs.variants": "error_rows",
     ".presets": "Options PRESETS",
     ".registry": "cards find_model=find models_folder=user_folder",
     ".runtime": "available_devices",

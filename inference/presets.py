@@ -34,7 +34,8 @@ class Preset:
     overlap: float
     """Overlap of neighbouring tiles as a part of a tile."""
     precision: tuple[str, ...]
-    """Variants of a pack's graphs in order of preference; fp32 is always the last."""
+    """Variants of a pack's graphs in order of preference; fp32 is always the last. One that stands alone is
+    used whatever its error, others where their error is accepted (``packs.variants``)."""
     stride: Optional[int] = None
     """Pixels from one tile to the next in place of ``overlap``."""
 
@@ -132,7 +133,7 @@ def apply(preset: Preset, options: Options) -> Preset:
         if options.sampler == "top_p" and preset.sampler != "top_p":
             changes.update(top_p=PRESETS["exact"].top_p, temperature=PRESETS["exact"].temperature)
     if options.precision is not None:
-        changes["precision"] = ("fp32",) if options.precision == "fp32" else ("int8", "fp32")
+        changes["precision"] = (options.precision,)
     if options.stride is not None:
         changes["stride"] = options.stride
     return replace(preset, **changes) if changes else preset  # type: ignore[arg-type]

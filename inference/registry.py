@@ -5,10 +5,10 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Optional
+from typing import Any, Optional
 
 from .errors import ModelError, PackError
 from .packs.files import MANIFEST
@@ -34,6 +34,8 @@ class Card:
     synthetic: bool
     path: Path
     error: str = ""
+    variants: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    """Precisions that the pack holds, with their error: ``packs.variants.error_rows`` makes a table of it."""
 
 
 def user_folder() -> Path:
@@ -75,6 +77,11 @@ def find(model: str, *, verify: bool = True) -> Pack:
 
     Raises ModelError that lists the known ids, and PackError for one that is there but broken.
     """
+    return load_pack(place_of(model), verify=verify)
+
+
+def place_of(model: str) -> Path:
+    """The folder or zip of the pack with this id, or at this path. Raises as ``find``."""
     known: list[str] = []
     broken = ""
     for path in _places():
@@ -82,14 +89,14 @@ def find(model: str, *, verify: bool = True) -> Pack:
         if card.error:
             broken = card.error if model in (card.id, path.name, path.stem) else broken
         elif card.id == model:
-            return load_pack(path, verify=verify)
+            return path
         else:
             known.append(card.id)
     if broken:
         raise PackError(broken)
     path = Path(model).expanduser()
     if path.exists() and (len(path.parts) > 1 or path.suffix == ".zip" or (path / MANIFEST).exists()):
-        return load_pack(path, verify=verify)
+        return path
     listed = f"Known models: {', '.join(known)}." if known else "No model is installed."
     raise ModelError(f"There is no model {model!r}. {listed} A path to a model pack works as well.")
 
@@ -124,6 +131,7 @@ def _card(path: Path) -> Card:
         forbids=pack.forbids,
         synthetic=pack.synthetic,
         path=path,
+        variants=pack.variants,
     )
 
 

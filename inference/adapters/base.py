@@ -13,6 +13,7 @@ import numpy.typing as npt
 
 from ..errors import ModelError, PackError
 from ..packs.manifest import Pack
+from ..packs.variants import accepted
 from ..presets import Preset
 from ..runtime.base import Array, Graph, Runtime
 from ..types import Cancel
@@ -115,13 +116,19 @@ class Adapter(ABC):
         self._cannot("predict")
 
     def form(self, graph: str, preset: Preset) -> str:
-        """The form of a graph to run: the preset's first precision that the pack has, else full precision."""
+        """The form of a graph to run: the preset's first precision that the pack has, else full precision.
+
+        Among several precisions, a variant counts where its measured error is accepted; one alone, always.
+        """
         spec = self.pack.graphs.get(graph)
         if spec is None:
             raise PackError(f"Pack {self.pack.id} holds no graph {graph!r}. Use a pack made for this.")
         for precision in preset.precision:
             name = f"{self.runtime.name}-{precision}"
-            if precision != "fp32" and name in spec.forms:
+            if precision == "fp32" or name not in spec.forms:
+                continue
+            target = graph[len("decode_") :] if graph.startswith("decode_") else ""
+            if len(preset.precision) == 1 or accepted(self.pack.variants, precision, target, preset.steps):
                 return name
         return self.runtime.name
 

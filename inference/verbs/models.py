@@ -11,12 +11,14 @@ from typing import Any
 from ..console import ProgressLine, note, run_cancellable, say, table
 from ..tasks.request import SCHEMA
 from ..types import Cancel
+from . import models_quantise
 from .common import add_json, ids, print_json
+from .models_quantise import add_int8, check_int8, say_errors, variants_json
 
 
 def add(verbs: Any) -> None:
     """Declare the arguments."""
-    text = "list, describe and convert models"
+    text = "list, describe, fetch, convert and quantise models"
     parser = verbs.add_parser("models", help=text, description=text.capitalize() + ".", allow_abbrev=False)
     actions = parser.add_subparsers(title="actions", metavar="ACTION", required=True, dest="action")
     listed = actions.add_parser("list", help="list the models there are", allow_abbrev=False)
@@ -36,10 +38,12 @@ def add(verbs: Any) -> None:
     convert.add_argument("-o", "--output", required=True, metavar="PACK", help="the pack's folder")
     convert.add_argument("--name", help="the model's name")
     convert.add_argument("--torch", action="store_true", help="add the torch form of each graph")
+    add_int8(convert)
     convert.add_argument("--overwrite", action="store_true", help="replace a pack that exists")
     convert.add_argument("--quiet", action="store_true", help="no progress")
     add_json(convert)
     convert.set_defaults(run=models_convert)
+    models_quantise.add_action(actions)
 
 
 def models_list(arguments: argparse.Namespace) -> int:
@@ -101,9 +105,11 @@ def models_info(arguments: argparse.Namespace) -> int:
     }
     described = {key: value for key, value in described.items() if value}
     if arguments.json:
-        print_json({"schema": SCHEMA, "verb": "models info", **described})
+        variants = variants_json(pack.variants)
+        print_json({"schema": SCHEMA, "verb": "models info", **described, "variants": variants})
         return 0
     table([(key, value if isinstance(value, str) else json.dumps(value)) for key, value in described.items()])
+    say_errors(pack.variants)
     return 0
 
 
@@ -112,10 +118,11 @@ def models_convert(arguments: argparse.Namespace) -> int:
     from ..packs.convert import convert_checkpoint
     from ..packs.manifest import Pack
 
+    check_int8(arguments)
     line = None if arguments.quiet else ProgressLine(sys.stderr, "")
 
     def work(cancel: Cancel) -> Pack:
-        return convert_checkpoint(
+        pack = convert_checkpoint(
             arguments.checkpoint,
             arguments.tokenizers,
             ids(arguments.inputs),
@@ -127,6 +134,9 @@ def models_convert(arguments: argparse.Namespace) -> int:
             cancel=cancel,
             overwrite=arguments.overwrite,
         )
+        if arguments.int8:
+            pack = models_quantise.quantised(arguments, pack.root, arguments.calibrate, line, cancel)
+        return pack
 
     try:
         pack = run_cancellable(work)
