@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """TerraMind (arXiv 2504.11171): any modalities to any others, by way of discrete tokens.
 
-Pixels become tokens (``embed_*``), a transformer reads them (``encoder``), predicts the tokens of a
+Inputs become tokens (:mod:`.tokens`), a transformer reads them (``encoder``), predicts the tokens of a
 target (``predict_*``), and the target's tokenizer decodes them (``decode_*``), directly or by diffusion.
-Graphs and tensors are described in pack.json.
+Coordinates are written word by word instead. Graphs and tensors are described in pack.json.
 """
 
 from __future__ import annotations
@@ -15,26 +15,30 @@ from typing import Optional, cast
 import numpy as np
 
 from .. import ddim, sampler
+from ..coords import GENERATED, START, STOP
 from ..errors import ModelError, PackError
-from ..packs.manifest import InputSpec, Pack, TargetSpec
+from ..packs.manifest import Pack, TargetSpec
 from ..presets import Preset
 from ..runtime.base import Array, Runtime
 from ..types import Cancel
-from .base import Adapter, Floats, Ids, Images, TileKey
+from .base import Floats, Ids, Images, TileKey
+from .tokens import COORDS, Context, Part, TokenAdapter, standardise
+
+__all__ = ["TerraMind", "destandardise", "softmax", "standardise"]
 
 
 @dataclass(frozen=True)
 class _Start:
     """What a batch's draws share."""
 
-    parts: Sequence[tuple[Array, Array]]
-    """Tokens and embeddings of every input."""
-    context: Array
+    parts: Mapping[str, Part]
+    """Every modality that the first target sees."""
+    context: Context
     logits: dict[str, Floats]
     """Target → logits from ``context``, as far as they were needed."""
 
 
-class TerraMind(Adapter):
+class TerraMind(TokenAdapter):
     """Runs packs of the family ``terramind``.
 
     ``chain``: the tokens of each target join the input of the next, in the order given (the
@@ -42,7 +46,7 @@ class TerraMind(Adapter):
     """
 
     family = "terramind"
-    tasks = frozenset({"generate"})
+    tasks = frozenset({"generate", "embed"})
 
     def __init__(self, pack: Pack, runtime: Runtime, *, chain: Optional[bool] = None) -> None:
         super().__init__(pack, runtime)
@@ -52,13 +56,10 @@ class TerraMind(Adapter):
         """Raise ModelError unless the pack makes these targets from these inputs. Opens no weights."""
         self.require_task("generate")
         name = self.pack.id
-        taken = [m for m in self.pack.inputs if f"embed_{m}" in self.pack.graphs]
         made = list(self.pack.targets)
         if not inputs or not targets:
             raise ModelError(f"The model {name} needs at least one input and one target.")
-        for modality in inputs:
-            if modality not in taken:
-                raise ModelError(f"The model {name} does not take {modality}; it takes {', '.join(taken)}.")
+        self._check_inputs(inputs)
         for target in targets:
             if target not in made:
                 raise ModelError(f"The model {name} does not make {target}; it makes {', '.join(made)}.")
@@ -66,6 +67,14 @@ class TerraMind(Adapter):
                 raise ModelError(f"{target} is an input already; leave it out of the targets.")
         if len(set(targets)) != len(targets):
             raise ModelError(f"A target is named twice: {', '.join(targets)}.")
+
+    def _check_inputs(self, inputs: Sequence[str]) -> None:
+        taken = [modality for modality in self.pack.inputs if self.takes(modality)]
+        for modality in inputs:
+            if modality not in taken:
+                raise ModelError(
+                    f"The model {self.pack.id} does not take {modality}; it takes {', '.join(taken)}."
+                )
 
     def generate(
         self,
@@ -79,7 +88,7 @@ class TerraMind(Adapter):
     ) -> dict[str, Images]:
         """Make the targets of a batch of tiles; see the base class."""
         self.check(tuple(images), targets)
-        start = self._start(images, len(keys), preset, cancel)
+        start = self._start(images, targets, len(keys), preset, cancel)
         return self._chain(start, targets, keys, preset, cancel, ids_out)
 
     def samples(
@@ -94,20 +103,49 @@ class TerraMind(Adapter):
     ) -> Iterator[dict[str, Images]]:
         """Several draws; what does not depend on the draw (all up to the first tokens) is computed once."""
         self.check(tuple(images), targets)
-        start = self._start(images, len(keys), preset, cancel)
+        start = self._start(images, targets, len(keys), preset, cancel)
         for sample in range(count):
             drawn = [replace(key, sample=sample) for key in keys]
             yield self._chain(start, targets, drawn, preset, cancel, None)
 
-    def _start(
-        self, images: Mapping[str, Images], count: int, preset: Preset, cancel: Optional[Cancel]
-    ) -> _Start:
-        parts = [
-            self._embed(modality, images[modality], count, preset, cancel)
-            for modality in self.pack.inputs
-            if modality in images
+    def embed(
+        self, images: Mapping[str, Images], preset: Preset, *, cancel: Optional[Cancel] = None
+    ) -> Floats:
+        """What the encoder makes of each patch, averaged over the input images; see the base class.
+
+        As terratorch's backbone with merge_method "mean": coordinates are read, but not averaged.
+        """
+        self.require_task("embed")
+        pictures = [modality for modality in images if modality != COORDS]
+        if not pictures:
+            raise ModelError(f"The model {self.pack.id} needs an image to embed.")
+        self._check_inputs(tuple(images))
+        count = len(images[pictures[0]])
+        parts = {m: self.input_part(m, images[m], count, preset, cancel) for m in images}
+        encoded = self.encoded(list(parts.values()), preset, cancel)
+        ends = np.cumsum([part.tokens.shape[1] for part in parts.values()])
+        wanted = [
+            encoded[:, end - self.pack.tokens : end]
+            for end, modality in zip(ends, parts)
+            if modality != COORDS
         ]
-        return _Start(parts, self._encode(parts, preset, cancel), {})
+        merged = wanted[0] if len(wanted) == 1 else np.mean(wanted, axis=0, dtype=np.float32)
+        side = self.pack.tile // self.pack.patch
+        return np.ascontiguousarray(merged.transpose(0, 2, 1)).reshape(count, -1, side, side)
+
+    def _start(
+        self,
+        images: Mapping[str, Images],
+        targets: Sequence[str],
+        count: int,
+        preset: Preset,
+        cancel: Optional[Cancel],
+    ) -> _Start:
+        parts = {m: self.input_part(m, image, count, preset, cancel) for m, image in images.items()}
+        if self.chain and COORDS in targets[:-1]:
+            # In the reference the sentinel of coordinates still to come stands in the input from the start.
+            parts[COORDS] = self.words_part(np.full((count, 1), START, np.int64), preset, cancel)
+        return _Start(parts, self.encode(list(parts.values()), preset, cancel), {})
 
     def _chain(
         self,
@@ -119,95 +157,82 @@ class TerraMind(Adapter):
         ids_out: Optional[dict[str, Ids]],
     ) -> dict[str, Images]:
         """Targets one after the other, each seeing the tokens of those before it where that is wanted."""
-        parts, context = list(start.parts), start.context
+        parts, context = dict(start.parts), start.context
         results: dict[str, Images] = {}
-        for target in targets:
-            if len(parts) > len(start.parts):
-                context = self._encode(parts, preset, cancel)
-            logits = start.logits.get(target) if context is start.context else None
-            if logits is None:
-                logits = self._logits(target, context, len(keys), preset, cancel)
-            if context is start.context:
-                start.logits[target] = logits
-            ids = self._sample(target, logits, keys, preset)
+        for number, target in enumerate(targets):
+            if number and self.chain:
+                context = self.encode(list(parts.values()), preset, cancel)
+            further = self.chain and number + 1 < len(targets)
+            if target == COORDS:
+                ids, words, lengths, results[COORDS] = self._write(context, keys, preset, cancel)
+                if further:
+                    parts[COORDS] = self.words_part(words, preset, cancel, lengths)
+            else:
+                ids = self._sample(target, self._logits(start, target, context, preset, cancel), keys, preset)
+                if further:
+                    parts[target] = self.ids_part(target, ids, preset, cancel)
+                results[target] = self._decode(target, ids, keys, preset, cancel)
             if ids_out is not None:
                 ids_out[target] = ids
-            if self.chain and target != targets[-1]:
-                parts.append(self._embed_ids(target, ids, preset, cancel))
-            results[target] = self._decode(target, ids, keys, preset, cancel)
         return results
 
-    def _embed(
-        self, modality: str, image: Floats, count: int, preset: Preset, cancel: Optional[Cancel]
-    ) -> tuple[Array, Array]:
-        spec, size = self.pack.inputs[modality], self.pack.tile
-        expected = (count, len(spec.bands), size, size)
-        if image.shape != expected:
-            raise ValueError(f"{modality} has shape {image.shape}; the model takes {expected}")
-        feeds = {"image": standardise(image, spec)}
-        out = self.run(f"embed_{modality}", feeds, "tokens", preset, cancel)
-        return self._token_pair(f"embed_{modality}", out)
-
-    def _embed_ids(
-        self, target: str, ids: Ids, preset: Preset, cancel: Optional[Cancel]
-    ) -> tuple[Array, Array]:
-        graph = f"embed_{target}_ids"
-        return self._token_pair(graph, self.run(graph, {"ids": ids}, "tokens", preset, cancel))
-
-    def _token_pair(self, graph: str, out: Mapping[str, Array]) -> tuple[Array, Array]:
-        tokens, emb = out["tokens"], out.get("emb")
-        if (
-            emb is None
-            or tokens.ndim != 3
-            or tokens.shape != emb.shape
-            or tokens.shape[1] != self.pack.tokens
-        ):
-            raise PackError(
-                f"Pack {self.pack.id}: the graph {graph} does not give {self.pack.tokens} tokens and their "
-                "embeddings, as pack.json says."
-            )
-        return tokens, emb
-
-    def _encode(
-        self, parts: Sequence[tuple[Array, Array]], preset: Preset, cancel: Optional[Cancel]
-    ) -> Array:
-        feeds = {
-            "tokens": np.concatenate([tokens for tokens, _ in parts], axis=1),
-            "emb": np.concatenate([emb for _, emb in parts], axis=1),
-        }
-        return self.run("encoder", feeds, "context", preset, cancel)["context"]
-
     def _logits(
-        self, target: str, context: Array, count: int, preset: Preset, cancel: Optional[Cancel]
+        self, start: _Start, target: str, context: Context, preset: Preset, cancel: Optional[Cancel]
     ) -> Floats:
-        """(B, M, D) context to (B, N, V) logits, checked."""
-        out = self.run(f"predict_{target}", {"context": context}, "logits", preset, cancel)
-        logits = cast(Floats, out["logits"])
-        if logits.ndim != 3 or logits.shape[:2] != (count, self.pack.tokens):
+        """(B, N, V); those that follow from the first context alone are kept for the next draw."""
+        if context is start.context and target in start.logits:
+            return start.logits[target]
+        logits = self.from_context(f"predict_{target}", context, {}, preset, cancel)
+        if logits.shape[1] != self.pack.tokens:
             raise PackError(
                 f"Pack {self.pack.id}: the graph predict_{target} gives logits of shape {logits.shape}, "
                 f"not {self.pack.tokens} tokens for each tile."
             )
-        if not np.isfinite(logits).all():
-            raise PackError(
-                f"Pack {self.pack.id}: the graph predict_{target} gives logits that are no numbers."
-            )
+        if context is start.context:
+            start.logits[target] = logits
         return logits
 
-    def _sample(self, target: str, logits: Floats, keys: Sequence[TileKey], preset: Preset) -> Ids:
+    def _sample(
+        self, target: str, logits: Floats, keys: Sequence[TileKey], preset: Preset, step: int = 0
+    ) -> Ids:
         """(B, N, V) logits to (B, N) tokens, each tile with its own random numbers."""
         if preset.sampler == "argmax":
             return sampler.argmax(logits)
         drawn = [
             sampler.top_p(
                 logits[i],
-                sampler.generator(key.seed, key.tile, f"{target}/tokens", 0, key.sample),
+                sampler.generator(key.seed, key.tile, f"{target}/tokens", step, key.sample),
                 p=preset.top_p,
                 temperature=preset.temperature,
             )
             for i, key in enumerate(keys)
         ]
         return np.stack(drawn)
+
+    def _write(
+        self, context: Context, keys: Sequence[TileKey], preset: Preset, cancel: Optional[Cancel]
+    ) -> tuple[Ids, Ids, Ids, Images]:
+        """Coordinates, word by word: what was generated (B, 3), what of it joins the input and how much
+        (B, L) and (B,), and the places (B, 2)."""
+        given = np.zeros((len(keys), GENERATED), np.int64)
+        given[:, 0] = START
+        written = np.full((len(keys), GENERATED), STOP, np.int64)
+        for step in range(GENERATED):
+            logits = self.from_context(f"predict_{COORDS}", context, {"ids": given}, preset, cancel)
+            drawn = self._sample(COORDS, logits[:, step : step + 1], keys, preset, step)[:, 0]
+            over = (written[:, :step] == STOP).any(axis=1)
+            written[:, step] = np.where(over, STOP, drawn)
+            if (written[:, : step + 1] == STOP).any(axis=1).all():
+                break
+            if step + 1 < GENERATED:
+                given[:, step + 1] = written[:, step]
+        kept = [self.vocabulary.merged(row) for row in written]
+        lengths = np.array([len(row) for row in kept], np.int64)
+        words = np.zeros((len(keys), int(lengths.max())), np.int64)
+        for row, ids in zip(words, kept):
+            row[: len(ids)] = ids
+        places = np.array([self.vocabulary.decode(row) for row in kept], np.float64)
+        return written, words, lengths, places
 
     def _decode(
         self, target: str, ids: Ids, keys: Sequence[TileKey], preset: Preset, cancel: Optional[Cancel]
@@ -262,15 +287,6 @@ class TerraMind(Adapter):
             clamp=preset.clamp if preset.clamp is not None else spec.clamp,
             cancel=cancel,
         )
-
-
-def standardise(image: Floats, spec: InputSpec) -> Floats:
-    """(x − mean) / std per band, then 0 (the mean) where there is no data. A new array."""
-    mean = np.asarray(spec.mean or [0.0] * len(spec.bands), np.float32)[:, None, None]
-    std = np.asarray(spec.std or [1.0] * len(spec.bands), np.float32)[:, None, None]
-    z: Floats = np.subtract(image, mean, dtype=np.float32)
-    z /= std
-    return np.nan_to_num(z, copy=False, nan=0.0, posinf=0.0, neginf=0.0)
 
 
 def destandardise(image: Floats, spec: TargetSpec) -> Floats:

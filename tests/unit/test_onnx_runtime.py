@@ -39,7 +39,7 @@ def slow(tmp_path_factory: pytest.TempPathFactory) -> Pack:
 
 @pytest.fixture
 def tokens() -> dict[str, np.ndarray]:
-    values = np.random.default_rng(0).standard_normal((2, 16, 12)).astype(np.float32)
+    values = np.random.default_rng(0).standard_normal((2, 16, 29)).astype(np.float32)
     return {"tokens": values, "emb": np.ones_like(values)}
 
 
@@ -53,7 +53,7 @@ def without_probes() -> Iterator[None]:
 def test_a_graph_runs(pack: Pack, tokens: dict[str, np.ndarray]) -> None:
     runtime = runtimes.make_runtime("onnx", device="cpu", threads=1)
     out = runtime.load(pack.graph_path("encoder")).run(tokens)
-    assert list(out) == ["context"]
+    assert list(out) == ["context", "encoded"]
     np.testing.assert_array_equal(out["context"], tokens["tokens"] + 1)
     assert runtime.name == "onnx"
     assert runtime.device == "CPUExecutionProvider"
@@ -62,7 +62,7 @@ def test_a_graph_runs(pack: Pack, tokens: dict[str, np.ndarray]) -> None:
 def test_batches_and_lengths_are_free(pack: Pack) -> None:
     graph = runtimes.make_runtime(device="cpu").load(pack.graph_path("encoder"))
     for batch, length in ((1, 16), (5, 48)):
-        values = np.zeros((batch, length, 12), np.float32)
+        values = np.zeros((batch, length, 29), np.float32)
         assert graph.run({"tokens": values, "emb": values})["context"].shape == values.shape
 
 
@@ -118,8 +118,8 @@ def test_missing_graphs_and_weights_are_named(tmp_path: Path) -> None:
     [
         {"emb": None},
         {"emb": np.zeros((2, 16), np.float32)},
-        {"emb": np.zeros((2, 16, 12))},
-        {"emb": np.zeros((2, 7, 12), np.float32)},
+        {"emb": np.zeros((2, 16, 29))},
+        {"emb": np.zeros((2, 7, 29), np.float32)},
         {"other": np.zeros(1, np.float32)},
     ],
 )
@@ -145,7 +145,7 @@ def test_nothing_is_printed(pack: Pack, tmp_path: Path, capfd: pytest.CaptureFix
 def test_running_out_of_memory_is_said(pack: Pack) -> None:
     graph = runtimes.make_runtime(device="cpu").load(pack.graph_path("predict_DEM"))
     # One number that is said to be 2^60 bytes: more than any machine can address once it is copied.
-    huge = np.broadcast_to(np.zeros((1, 1, 1), np.float32), (2**60 // (16 * 12 * 4), 16, 12))
+    huge = np.broadcast_to(np.zeros((1, 1, 1), np.float32), (2**60 // (16 * 29 * 4), 16, 29))
     with pytest.raises(OutOfMemory, match="Not enough memory"):
         graph.run({"context": huge})
 
