@@ -23,11 +23,15 @@ not a ``TerraneError`` is a bug and propagates with its traceback.
 
 from __future__ import annotations
 
+from typing import Optional
+
 
 class TerraneError(Exception):
     """Base of all errors whose text is safe and useful to show to the user."""
 
     exit_code = 1
+    kept: Optional[tuple[int, int]] = None
+    """Tiles done, and tiles of the whole run, where a run was stopped that can be resumed."""
 
 
 class InputError(TerraneError):

@@ -1,59 +1,42 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""*Generate*: a scene in, other modalities of the same place out, as finished GeoTIFFs."""
+"""*Generate*: scenes in, other modalities of the same place out, as finished rasters and places."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
-from contextlib import ExitStack, closing
-from dataclasses import dataclass
-from typing import Optional
+from collections.abc import Mapping, Sequence
+from typing import Any, Optional
 
-from ..adapters import adapter_for
-from ..adapters.base import Adapter
-from ..errors import ExtentError, InputError, OutOfMemory
+import numpy as np
+import numpy.typing as npt
+
+from ..adapters.base import TileKey
+from ..errors import OutOfMemory
 from ..io import default_geo
-from ..io.base import Geo, Writer
-from ..io.scene import SceneReader, check_values
+from ..io.base import Geo
+from ..io.scene import check_values
 from ..packs.manifest import Pack
-from ..runtime import make_runtime
-from ..runtime.base import Runtime
-from ..types import Cancel, Progress, ProgressCallback
+from ..types import Cancel, ProgressCallback
+from .engine import Engine, default_batch, load_engine
+from .journal import differences, discard_journal, find_journal
 from .machine import Timings, peak_rss_mb
-from .prepare import Job, Part, prepare
-from .region import RegionMask
-from .request import Forecast, GenerateRequest, GenerateResult
-from .staging import Staging, check_outputs, check_space
-from .strips import Done, PartRun
+from .outputs import version
+from .prepare import Job, prepare
+from .request import COORDS, Forecast, GenerateRequest, GenerateResult
+from .tiled import (
+    Compute,
+    TiledResult,
+    bytes_by_output,
+    check_run,
+    fingerprint_of,
+    run_tiled,
+    seconds_per_tile,
+)
 
-__all__ = ["Engine", "Forecast", "GenerateRequest", "GenerateResult", "forecast", "generate", "load_engine"]
-
-
-@dataclass(frozen=True)
-class Engine:
-    """A model that is ready to run; several runs can share it, one after the other."""
-
-    pack: Pack
-    adapter: Adapter
-    runtime: Runtime
-
-    @property
-    def device(self) -> str:
-        """What really runs it, as the runtime reports it; known for sure after the first run."""
-        return self.runtime.device
-
-    @property
-    def warnings(self) -> tuple[str, ...]:
-        """Why it is not the device that was asked for, where that is so."""
-        return tuple(getattr(self.runtime, "warnings", ()))
-
-
-def load_engine(
-    pack: Pack, *, runtime: str = "onnx", device: str = "auto", threads: Optional[int] = None
-) -> Engine:
-    """Make a pack ready. Raises RuntimeMissing, PackError, ModelError."""
-    made = make_runtime(runtime, device=device, threads=threads)
-    return Engine(pack, adapter_for(pack, made), made)
+__all__ = [
+    "Engine", "Forecast", "GenerateRequest", "GenerateResult", "calibrate", "discard_journal", "find_journal",
+    "forecast", "generate", "load_engine",
+]  # fmt: skip
 
 
 def generate(
@@ -68,180 +51,208 @@ def generate(
 
     ``progress`` is called in the caller's thread after each batch of tiles. ``engine`` reuses a model that
     is loaded already, in place of the request's model, runtime, device and threads.
-    Raises InputError and its kinds before any work; MachineError; Cancelled. Nothing is left behind then.
+    Raises InputError and its kinds before any work; MachineError; Cancelled. Whatever stops it leaves a
+    hidden journal of the tiles that are done, if there are any: the error's ``kept`` says so.
     """
     started = time.monotonic()
     geo, cancel = geo or default_geo(), cancel or Cancel()
     cancel.raise_if_set()
     job = prepare(request, geo, engine.pack if engine else None)
-    _check_files(job)
-    check_values(request.scene, geo)
-    engine = engine or load_engine(
-        job.pack, runtime=request.runtime, device=request.device, threads=request.threads
-    )
-    engine.adapter.check((request.scene.modality,), request.targets)
-    counter = _Counter(job.tiles, progress)
-    counter.report(Done(0, 0))
+    check_run(
+        job.layout, job.products, request.outputs,
+        vectors=job.vectors, features=list(job.vectors), resume=request.resume, overwrite=request.overwrite,
+    )  # fmt: skip
+    for scene in request.scenes:
+        check_values(scene, geo)
+    engine = engine or _engine(request, job.pack)
+    engine.adapter.check(_inputs(request), request.targets)
     try:
-        _run(job, engine, geo, cancel, counter)
+        done = _run(job, engine, geo, cancel, progress)
     except MemoryError as error:
         raise OutOfMemory(
             "There is not enough memory for this run. Close other programs, or use a smaller batch or extent."
         ) from error
-    if counter.computed:
-        Timings().remember(_timing_key(request, job.pack), counter.seconds / counter.computed)
+    if done.computed:
+        Timings().remember(_timing_key(request, job.pack), done.infer_seconds / done.computed)
     return GenerateResult(
         outputs=dict(request.outputs),
         model=job.pack.id,
         preset=job.preset.id,
         device=engine.device,
-        tiles=job.tiles,
-        skipped=counter.skipped,
+        tiles=done.tiles,
+        skipped=done.skipped,
+        resumed=done.tiles - done.skipped - done.computed,
         seconds=time.monotonic() - started,
         peak_rss_mb=peak_rss_mb(),
         warnings=_warnings(job, engine),
     )
 
 
+def _run(
+    job: Job, engine: Engine, geo: Geo, cancel: Cancel, progress: Optional[ProgressCallback]
+) -> TiledResult:
+    request = job.request
+    return run_tiled(
+        job.layout,
+        job.products,
+        _compute(job, engine),
+        request.outputs,
+        fingerprint=_fingerprint(job, engine.device),
+        batch=request.batch or default_batch(job.pack, engine.device),
+        seed=request.seed,
+        vectors=job.vectors,
+        resume=request.resume,
+        overwrite=request.overwrite,
+        progress=progress,
+        cancel=cancel,
+        geo=geo,
+    )
+
+
+def _engine(request: GenerateRequest, pack: Pack) -> Engine:
+    return load_engine(pack, runtime=request.runtime, device=request.device, threads=request.threads)
+
+
+def _inputs(request: GenerateRequest) -> tuple[str, ...]:
+    return (*(scene.modality for scene in request.scenes), *((COORDS,) if request.coords else ()))
+
+
+def _compute(job: Job, engine: Engine) -> Compute:
+    """The model on a batch of tiles: once, or as the mean and standard deviation of several samples."""
+    targets, count = job.request.targets, job.request.samples
+    measured = [product.source for product in job.products if product.source not in targets]
+
+    def once(
+        images: Mapping[str, Any], keys: Sequence[TileKey], cancel: Cancel
+    ) -> Mapping[str, npt.NDArray[Any]]:
+        return engine.adapter.generate(images, targets, keys, job.preset, cancel=cancel)
+
+    def often(
+        images: Mapping[str, Any], keys: Sequence[TileKey], cancel: Cancel
+    ) -> Mapping[str, npt.NDArray[Any]]:
+        spread = Spread()
+        for sample in engine.adapter.samples(images, targets, keys, job.preset, count, cancel=cancel):
+            spread.add(sample)
+        return {**spread.means(), **{name: spread.deviation(name.rpartition("_")[0]) for name in measured}}
+
+    return once if count == 1 else often
+
+
+class Spread:
+    """Mean and standard deviation of samples that come one by one (Welford 1962), in float64.
+
+    Of places, the first sample stands: the mean of two of them may be on neither side of the Earth.
+    """
+
+    def __init__(self) -> None:
+        self._count = 0
+        self._mean: dict[str, npt.NDArray[np.float64]] = {}
+        self._squares: dict[str, npt.NDArray[np.float64]] = {}
+        self._first: dict[str, npt.NDArray[Any]] = {}
+
+    def add(self, sample: Mapping[str, npt.NDArray[Any]]) -> None:
+        """Take in one sample of each target."""
+        self._count += 1
+        for name, values in sample.items():
+            if name == COORDS:
+                self._first.setdefault(name, values)
+                continue
+            if name not in self._mean:
+                self._mean[name] = np.zeros(values.shape)
+                self._squares[name] = np.zeros(values.shape)
+            before = values - self._mean[name]
+            self._mean[name] += before / self._count
+            self._squares[name] += before * (values - self._mean[name])
+
+    def means(self) -> dict[str, npt.NDArray[Any]]:
+        """The mean of each target, float32."""
+        return {**self._first, **{name: mean.astype(np.float32) for name, mean in self._mean.items()}}
+
+    def deviation(self, target: str) -> npt.NDArray[np.float32]:
+        """The standard deviation of the samples of a target (divided by N - 1), float32."""
+        variance = self._squares[target] / max(1, self._count - 1)
+        return np.asarray(np.sqrt(variance), np.float32)
+
+
+def _fingerprint(job: Job, device: str) -> dict[str, str]:
+    """What decides the bytes of the results beside scenes, grids and batches (``fingerprint_of``)."""
+    request = job.request
+    return {
+        "model": job.pack.hash,
+        "targets": " ".join(request.targets),
+        "preset": repr(job.preset),
+        "samples": str(request.samples),
+        "levels": repr((request.levels, request.coarse_dem)),
+        "runtime": request.runtime,
+        "device": device,
+        "threads": str(request.threads or "auto"),
+        "version": version(),
+    }
+
+
 def forecast(request: GenerateRequest, *, geo: Optional[Geo] = None) -> Forecast:
     """What a run will take. Cheap: reads the pack's description, no pixels; outputs may still be unnamed."""
     job = prepare(request, geo or default_geo(), verify=False)
     per_tile = Timings().recall(_timing_key(request, job.pack))
-    grids = [part.grid for part in job.parts]
+    grids = [part.grid for part in job.layout.parts]
+    needed = bytes_by_output(job.layout, job.products, vectors=job.vectors)
+    done = _tiles_done(job)
     return Forecast(
-        tiles=job.tiles,
+        tiles=job.layout.tiles,
         grids=len(grids),
         width_m=sum(grid.width for grid in grids) * job.pack.gsd,
         height_m=max(grid.height for grid in grids) * job.pack.gsd,
-        bytes_needed=sum(job.needed.values()),
-        seconds=None if per_tile is None else per_tile * job.tiles,
+        bytes_needed=sum(needed.values()),
+        seconds=None if per_tile is None else per_tile * (job.layout.tiles - done),
+        tiles_done=done,
     )
 
 
-def _check_files(job: Job) -> None:
-    request = job.request
-    missing = [target for target in request.targets if not request.outputs.get(target)]
-    if missing:
-        raise InputError(f"Name an output for {', '.join(missing)}.")
-    unknown = [target for target in request.outputs if target not in request.targets]
-    if unknown:
-        raise InputError(f"There is an output for {', '.join(unknown)}, which is not a target.")
-    sources = [request.scene.source, *(band.ref.path for band in request.scene.bands)]
-    check_outputs(request.outputs, sources, overwrite=request.overwrite)
-    check_space(request.outputs, job.needed)
+def _tiles_done(job: Job) -> int:
+    """Tiles in a journal that this request can go on with; device and batch are known when it runs."""
+    found = find_journal(job.request.outputs)
+    if found is None:
+        return 0
+    ours = {**_fingerprint(job, ""), **fingerprint_of(job.layout, job.products, job.request.seed)}
+    other = differences(job.request.outputs, ours) or []
+    return 0 if set(other) - {"device", "batch"} else found.done
 
 
-def _run(job: Job, engine: Engine, geo: Geo, cancel: Cancel, counter: _Counter) -> None:
-    batch = job.request.batch or default_batch(job.pack, engine.device)
-    with Staging(job.request.outputs) as staging:
-        made: dict[str, list[str]] = {target.id: [] for target in job.targets}
-        for number, part in enumerate(job.parts):
-            paths = {
-                target: staging.path(target)
-                if job.warp_to is None
-                else staging.scratch(target, f"{number}.tif")
-                for target in made
-            }
-            _run_part(job, part, engine, geo, cancel, counter, paths, batch)
-            for target, path in paths.items():
-                made[target].append(path)
-        if counter.skipped == job.tiles:
-            raise ExtentError(f"{job.request.scene.name} has no valid pixel in the extent asked for.")
-        _warp(job, made, staging, geo, cancel, counter)
-        cancel.raise_if_set()
-        staging.deliver()
+def calibrate(
+    request: GenerateRequest,
+    *,
+    geo: Optional[Geo] = None,
+    cancel: Optional[Cancel] = None,
+    engine: Optional[Engine] = None,
+) -> Optional[float]:
+    """Seconds per tile on this machine, from running the model on a few tiles; later forecasts use it.
 
-
-def _run_part(
-    job: Job,
-    part: Part,
-    engine: Engine,
-    geo: Geo,
-    cancel: Cancel,
-    counter: _Counter,
-    paths: Mapping[str, str],
-    batch: int,
-) -> None:
-    region = RegionMask(
-        job.request.region, job.request.extent_crs or job.request.scene.grid.crs, part.grid, geo
+    None where these tiles hold no valid pixel. Raises as ``generate``.
+    """
+    geo, cancel = geo or default_geo(), cancel or Cancel()
+    job = prepare(request, geo, engine.pack if engine else None)
+    engine = engine or _engine(request, job.pack)
+    engine.adapter.check(_inputs(request), request.targets)
+    batch = request.batch or default_batch(job.pack, engine.device)
+    seconds = seconds_per_tile(
+        job.layout, _compute(job, engine), batch=batch, geo=geo, cancel=cancel, seed=request.seed
     )
-    with ExitStack() as stack:
-        reader = stack.enter_context(closing(SceneReader(job.request.scene, part.grid, geo)))
-        writers: dict[str, Writer] = {}
-        for target in job.targets:
-            writers[target.id] = geo.writer(paths[target.id], part.grid, target.spec)
-            stack.callback(writers[target.id].abort)
-        PartRun(job, part, engine.adapter, batch=batch, cancel=cancel).run(
-            reader, region, writers, counter.report
-        )
-        for name, writer in writers.items():
-            cancel.raise_if_set()
-            counter.say(f"Writing {name}")
-            writer.commit()
-
-
-def _warp(
-    job: Job, made: Mapping[str, list[str]], staging: Staging, geo: Geo, cancel: Cancel, counter: _Counter
-) -> None:
-    """Bring results from the model's grids onto the input's pixels."""
-    if job.warp_to is None:
-        return
-    for target in job.targets:
-        cancel.raise_if_set()
-        counter.say(f"Warping {target.id}")
-        geo.warp(
-            staging.path(target.id), made[target.id], job.warp_to, target.spec, resampling=target.resampling
-        )
-
-
-def default_batch(pack: Pack, device: str) -> int:
-    """Tiles per run of a graph. On a CPU one tile keeps all cores busy, and more only cost memory."""
-    if device.lower() in ("cpu", "cpuexecutionprovider"):
-        return 4 if pack.dim <= 128 else 1
-    return 8
+    if seconds is not None:
+        Timings().remember(_timing_key(request, job.pack), seconds)
+    return seconds
 
 
 def _warnings(job: Job, engine: Engine) -> tuple[str, ...]:
     notice = (f"{job.pack.name}: {job.pack.notice}",) if job.pack.notice else ()
-    return (*job.request.scene.warnings, *engine.warnings, *notice)
+    return (*(w for scene in job.request.scenes for w in scene.warnings), *engine.warnings, *notice)
 
 
 def _timing_key(request: GenerateRequest, pack: Pack) -> str:
     """What seconds per tile depend on."""
-    parts = (pack.hash[:16], request.preset, "+".join(request.targets), request.runtime, request.device)
-    return " ".join((*parts, str(request.threads or "auto")))
-
-
-class _Counter:
-    """Counts tiles and tells the caller, with an estimate of the time left."""
-
-    def __init__(self, total: int, progress: Optional[ProgressCallback]) -> None:
-        self._total, self._progress = total, progress
-        self._done = 0
-        self.skipped = 0
-        self._started = time.monotonic()
-
-    @property
-    def computed(self) -> int:
-        """Tiles that the model ran on."""
-        return self._done - self.skipped
-
-    @property
-    def seconds(self) -> float:
-        """Since the first tile could begin."""
-        return time.monotonic() - self._started
-
-    def report(self, done: Done) -> None:
-        """Add a batch."""
-        self._done += done.tiles
-        self.skipped += done.skipped
-        self.say("")
-
-    def say(self, message: str) -> None:
-        """Tell the caller."""
-        if self._progress is None:
-            return
-        left = None
-        if self._done:
-            left = self.seconds / self._done * (self._total - self._done)
-        self._progress(Progress(self._done, self._total, left, message))
+    parts = [pack.hash[:16], request.preset, "+".join(request.targets), request.runtime, request.device]
+    parts.append(str(request.threads or "auto"))
+    inputs = "+".join(_inputs(request))
+    more = (request.options.steps, request.options.precision, request.options.sampler)
+    if request.samples > 1 or inputs != request.scene.modality or any(more):
+        parts += [inputs, f"samples={request.samples}", repr(more)]
+    return " ".join(parts)

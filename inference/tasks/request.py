@@ -120,6 +120,8 @@ class GenerateResult:
     peak_rss_mb: Optional[float]
     """Peak resident memory of the whole process so far; None where the system does not say."""
     warnings: tuple[str, ...] = ()
+    resumed: int = 0
+    """Tiles that an interrupted run had computed."""
 
     def to_json(self) -> dict[str, Any]:
         """The envelope of contracts.md; keys that do not apply are absent."""
@@ -135,6 +137,8 @@ class GenerateResult:
             "seconds": round(self.seconds, 2),
             "warnings": list(self.warnings),
         }
+        if self.resumed:
+            envelope["resumed"] = self.resumed
         if self.peak_rss_mb is not None:
             envelope["peak_rss_mb"] = round(self.peak_rss_mb)
         return envelope

@@ -43,19 +43,22 @@ def _key(path: str) -> str:
 
 
 def check_space(outputs: Mapping[str, str], needed: Mapping[str, int]) -> None:
-    """Compare what is needed per target with what is free on each disk. Raises DiskFull."""
+    """Compare what is needed per output with what is free on each disk. Raises DiskFull.
+
+    What is needed under another name, such as a journal, is on the disk of the first output.
+    """
     wanted: dict[int, int] = {}
     folders: dict[int, Path] = {}
-    for target, name in outputs.items():
-        folder = Path(name).resolve().parent
+    for output, size in needed.items():
+        folder = Path(outputs.get(output) or next(iter(outputs.values()))).resolve().parent
         device = os.stat(folder).st_dev
         folders[device] = folder
-        wanted[device] = wanted.get(device, 0) + needed[target]
+        wanted[device] = wanted.get(device, 0) + size
     for device, size in wanted.items():
         free = shutil.disk_usage(folders[device]).free
         if free < size:
             raise DiskFull(
-                f"The outputs may need {size_text(size)} in {folders[device]}, where {size_text(free)} "
+                f"The run may need {size_text(size)} in {folders[device]}, where {size_text(free)} "
                 "are free. Free some space, or choose another folder or a smaller extent."
             )
 
@@ -76,7 +79,7 @@ class Staging:
                     self._folders[path.parent] = self._make(path.parent)
         except OSError as error:
             self.close()
-            raise _explained(error, path.parent) from error
+            raise explained(error, path.parent) from error
         return self
 
     def __exit__(
@@ -89,9 +92,7 @@ class Staging:
 
     def _make(self, parent: Path) -> Path:
         folder = Path(tempfile.mkdtemp(prefix=PREFIX, suffix=SUFFIX, dir=parent))
-        lock = open(folder / "lock", "wb")  # noqa: SIM115 - closed by close(), or by the process's end
-        self._locks.append(lock)
-        _lock(lock)
+        self._locks.append(hold(folder / "lock"))
         return folder
 
     def path(self, target: str) -> str:
@@ -108,12 +109,14 @@ class Staging:
         undo: list[tuple[Path, Optional[Path]]] = []
         try:
             for final in self._outputs.values():
+                _to_disk(self._folders[final.parent] / final.name)
+            for final in self._outputs.values():
                 self._deliver(final, undo)
         except OSError as error:
             for path, backup in reversed(undo):
                 with suppress(OSError):
                     path.unlink() if backup is None else os.replace(backup, path)
-            raise _explained(error, final) from error
+            raise explained(error, final) from error
 
     def _deliver(self, final: Path, undo: list[tuple[Path, Optional[Path]]]) -> None:
         folder = self._folders[final.parent]
@@ -140,20 +143,31 @@ class Staging:
 def clean_stale(parent: Path) -> None:
     """Remove what killed runs left in a folder; folders of living runs stay."""
     for folder in parent.glob(f"{PREFIX}*{SUFFIX}"):
-        if folder.is_dir() and not _in_use(folder / "lock"):
+        if folder.is_dir() and not in_use(folder / "lock"):
             shutil.rmtree(folder, ignore_errors=True)
 
 
-def _lock(file: IO[Any]) -> None:
-    """An advisory lock that ends with the process; on Windows, being open is lock enough."""
+def _to_disk(path: Path) -> None:
+    """Wait until a file's bytes are on the disk: its new name must not outlive them in a power failure."""
+    if path.exists():
+        with open(path, "r+b") as file:
+            os.fsync(file.fileno())
+
+
+def hold(path: Path) -> IO[Any]:
+    """A new lock file that is held until it is closed, or its process ends."""
+    lock = open(path, "wb")  # noqa: SIM115 - that is the point
+    # On Windows, being open is lock enough.
     if sys.platform != "win32":
         import fcntl
 
         with suppress(OSError):  # a file system without locks: stale folders there look alive, and stay
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    return lock
 
 
-def _in_use(lock: Path) -> bool:
+def in_use(lock: Path) -> bool:
+    """Whether a living process holds a lock."""
     if sys.platform == "win32":
         try:
             lock.unlink()
@@ -178,12 +192,14 @@ def _is_new(folder: Path) -> bool:
     """A folder without a lock may be one that another run is just making."""
     try:
         return time.time() - folder.stat().st_mtime < 60
+    except FileNotFoundError:
+        return False
     except OSError:
         return True
 
 
-def _explained(error: OSError, path: Path) -> Exception:
+def explained(error: OSError, path: Path) -> Exception:
     """An operating system's error in the words of the exit codes."""
     if error.errno in (errno.ENOSPC, getattr(errno, "EDQUOT", None)):
-        return DiskFull(f"The disk that holds {path} is full. Free some space; nothing was written.")
+        return DiskFull(f"The disk that holds {path} is full. Free some space and run it again.")
     return OutputError(f"{path} cannot be written ({error.strerror or error}). Choose another place.")

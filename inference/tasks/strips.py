@@ -1,29 +1,29 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""One model grid from input strips through the model to output strips, in bounded memory.
-
-Three things happen side by side: a thread reads the strip under the next row of tiles, the caller's thread
-runs the model on this row and blends it, and a thread writes the rows that are finished.
-"""
+"""The input under rows of tiles: several scenes read onto one grid, and tiles cut out of them."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Callable, NamedTuple, Optional, Protocol
+import math
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, closing
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
+import numpy.typing as npt
 
-from ..adapters.base import Adapter, TileKey
-from ..blend import RowBlender, Strip
-from ..io.base import Float32, Mask, Writer
-from ..tiling import Tile, TilePlan, filled, reflected
-from ..types import Cancel, Window
-from .prepare import Job, Part
+from ..errors import ExtentError
+from ..io.base import Float32, Geo, Mask
+from ..io.scene import SceneReader
+from ..tiling import Tile, filled, reflected
+from ..types import Window
+from .layout import Layout, Part
 from .region import RegionMask
-from .streaming import Ahead, Behind
+
+LONLAT = "EPSG:4326"
 
 
 class SceneLike(Protocol):
-    """What reads the scene: values (bands, h, w) float32, NaN where invalid, and valid (h, w)."""
+    """What reads a scene: values (bands, h, w) float32, NaN where invalid, and valid (h, w)."""
 
     def read(self, window: Window) -> tuple[Float32, Mask]:
         """Read a window of the model grid."""
@@ -34,98 +34,98 @@ class InputStrip(NamedTuple):
     """The input under one row of tiles."""
 
     row: int
-    values: Float32
-    """(bands, h, w) in the modality's unit, NaN where there is none."""
+    values: tuple[Float32, ...]
+    """Per scene (bands, h, w) in the modality's unit, NaN where there is none."""
     valid: Mask
-    """(h, w): valid in the scene and inside the region."""
+    """(h, w): valid in every scene and inside the region."""
 
 
-class Done(NamedTuple):
-    """What the batch that was just finished amounts to."""
+class InputReader:
+    """Reads the scenes of a layout on one of its grids; use as a context."""
 
-    tiles: int
-    skipped: int
+    def __init__(self, layout: Layout, part: Part, geo: Geo) -> None:
+        self._layout, self._part, self._geo = layout, part, geo
+        self._region = RegionMask(layout.region, layout.region_crs, part.grid, geo)
+        self._stack = ExitStack()
+        self._readers: list[SceneLike] = []
 
-
-def read_strips(
-    plan: TilePlan, reader: SceneLike, region: RegionMask, bands: Sequence[int]
-) -> Iterator[InputStrip]:
-    """The strips under all rows of tiles; rows that two strips share are read once."""
-    identity = list(bands) == list(range(len(bands)))
-    values: Optional[Float32] = None
-    valid: Optional[Mask] = None
-    for row in range(len(plan.rows)):
-        strip, fresh = plan.strip(row), plan.fresh(row)
-        new_values, new_valid = reader.read(fresh)
-        if not identity or len(new_values) != len(bands):
-            new_values = new_values[list(bands)]
-        new_valid = region.clip(new_valid, fresh)
-        kept = strip.height - fresh.height
-        if values is None or valid is None or kept == 0:
-            values, valid = new_values, new_valid
-        else:
-            values = np.concatenate((values[:, -kept:], new_values), axis=1)
-            valid = np.concatenate((valid[-kept:], new_valid), axis=0)
-        yield InputStrip(row, values, valid)
-
-
-class PartRun:
-    """Runs the model over one part of a job."""
-
-    def __init__(self, job: Job, part: Part, adapter: Adapter, *, batch: int, cancel: Cancel) -> None:
-        self._job, self._part, self._adapter = job, part, adapter
-        self._batch, self._cancel = batch, cancel
-        self._blenders = {t.id: RowBlender(part.plan, t.channels) for t in job.targets}
-
-    def run(
-        self,
-        reader: SceneLike,
-        region: RegionMask,
-        writers: Mapping[str, Writer],
-        report: Callable[[Done], None],
-    ) -> None:
-        """Read, infer, blend and write the whole part. Nothing is committed here."""
-        targets = {target.id: target for target in self._job.targets}
-
-        def write(item: tuple[str, Strip, Mask]) -> None:
-            target, strip, valid = item
-            writers[target].write(strip.window, targets[target].pixels(strip.values, valid & strip.covered))
-
-        strips = read_strips(self._part.plan, reader, region, self._job.bands)
-        behind = Behind(write, depth=max(2, len(targets)), cancel=self._cancel)
-        ahead = Ahead(strips, cancel=self._cancel)
+    def __enter__(self) -> InputReader:
         try:
-            for strip in ahead:
-                self._infer(strip, report)
-                for target, blender in self._blenders.items():
-                    finished = blender.finish_row()
-                    behind.put((target, finished, strip.valid[: finished.window.height]))
-            behind.finish()
-            self._cancel.raise_if_set()
-        finally:
-            ahead.close()
-            behind.close()
+            for scene in self._layout.scenes:
+                reader = SceneReader(scene, self._part.grid, self._geo)
+                self._readers.append(self._stack.enter_context(closing(reader)))
+        except BaseException:
+            self._stack.close()
+            raise
+        return self
 
-    def _infer(self, strip: InputStrip, report: Callable[[Done], None]) -> None:
-        for batch in self._part.plan.batches(strip.row, self._batch):
-            self._cancel.raise_if_set()
-            kept = [tile for tile in batch if _cut(strip.valid, tile).any()]
+    def __exit__(self, *_: object) -> None:
+        self._stack.close()
+
+    def read(self, window: Window) -> tuple[list[Float32], Mask]:
+        """Per scene the pack's bands of a window, and where all scenes are valid."""
+        together, values = None, []
+        for reader, bands in zip(self._readers, self._layout.bands):
+            one, valid = reader.read(window)
+            if list(bands) != list(range(len(one))):
+                one = one[list(bands)]
+            values.append(one)
+            together = valid if together is None else together & valid
+        if together is None:
+            raise ValueError("there is no scene to read")
+        return values, self._region.clip(together, window)
+
+    def strips(self, rows: Sequence[int]) -> Iterator[InputStrip]:
+        """The strips under some rows of tiles, in order; pixels that neighbours share are read once."""
+        plan = self._part.plan
+        values: list[Float32] = []
+        valid: Mask = np.zeros((0, plan.size.width), np.bool_)
+        before = None
+        for row in rows:
+            strip = plan.strip(row)
+            fresh = plan.fresh(row) if before == row - 1 else strip
+            new_values, new_valid = self.read(fresh)
+            kept = strip.height - fresh.height
             if kept:
-                self._run(strip, kept)
-            report(Done(len(batch), len(batch) - len(kept)))
+                new_values = [np.concatenate((a[:, -kept:], b), axis=1) for a, b in zip(values, new_values)]
+                new_valid = np.concatenate((valid[-kept:], new_valid), axis=0)
+            values, valid, before = new_values, new_valid, row
+            yield InputStrip(row, tuple(values), valid)
 
-    def _run(self, strip: InputStrip, tiles: Sequence[Tile]) -> None:
-        job, size = self._job, self._part.plan.tile
-        images = np.stack([reflected(filled(_cut(strip.values, tile)), size, size) for tile in tiles])
-        keys = [TileKey(job.request.seed, self._part.first_tile + tile.index) for tile in tiles]
-        results = self._adapter.generate(
-            {job.request.scene.modality: images}, job.request.targets, keys, job.preset, cancel=self._cancel
-        )
-        for target, values in results.items():
-            for tile, one in zip(tiles, values):
-                self._blenders[target].feed(tile, one)
+    def images(self, strip: InputStrip, tiles: Sequence[Tile]) -> dict[str, npt.NDArray[Any]]:
+        """What the model takes: per modality (B, bands, T, T), and COORDS (B, 2) where asked for.
+
+        Holes are filled, and what sticks out of the scene is mirrored.
+        """
+        size = self._part.plan.tile
+        images: dict[str, npt.NDArray[Any]] = {}
+        for scene, values in zip(self._layout.scenes, strip.values):
+            cuts = [reflected(filled(cut(values, tile)), size, size) for tile in tiles]
+            images[scene.modality] = np.stack(cuts)
+        if self._layout.coords:
+            images["COORDS"] = self.centres(tiles)
+        return images
+
+    def centres(self, tiles: Sequence[Tile]) -> npt.NDArray[np.float64]:
+        """Longitude and latitude (B, 2) in degrees of the middle of each tile's part of the grid."""
+        return centres(self._part, tiles, self._geo)
 
 
-def _cut(strip: np.ndarray, tile: Tile) -> np.ndarray:  # type: ignore[type-arg]
+def centres(part: Part, tiles: Sequence[Tile], geo: Geo) -> npt.NDArray[np.float64]:
+    """Longitude and latitude (B, 2) in degrees of the middle of each tile's part of the grid.
+
+    Raises ExtentError where the grid's CRS cannot be turned into these.
+    """
+    points = []
+    for tile in tiles:
+        seen = tile.window.intersection(part.grid.window) or tile.window
+        points.append(part.grid.transform.apply(seen.col + seen.width / 2, seen.row + seen.height / 2))
+    lon, lat = geo.transform(part.grid.crs, geo.parse_crs(LONLAT), *zip(*points))
+    if not all(map(math.isfinite, (*lon, *lat))):
+        raise ExtentError("The place of the extent on the Earth cannot be told from its CRS.")
+    return np.stack((np.asarray(lon, np.float64), np.asarray(lat, np.float64)), axis=1)
+
+
+def cut(strip: npt.NDArray[Any], tile: Tile) -> npt.NDArray[Any]:
     """The columns of a strip (…, h, w) that a tile covers."""
     return strip[..., tile.window.col : tile.window.col + tile.window.width]

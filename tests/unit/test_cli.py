@@ -204,7 +204,7 @@ def test_a_machine_that_cannot_exits_3(
         raise RuntimeMissing("ONNX Runtime is not installed.")
 
     with monkeypatch.context() as patch:
-        patch.setattr("terrane.inference.tasks.generate.make_runtime", missing)
+        patch.setattr("terrane.inference.tasks.engine.make_runtime", missing)
         assert run(*words) == 3
     usage = shutil.disk_usage(tmp_path)._replace(free=1000)
     with monkeypatch.context() as patch:

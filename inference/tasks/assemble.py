@@ -1,0 +1,193 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The second phase: tiles out of the journal, blended and written strip by strip.
+
+Memory is bounded by one row of tiles of one source, whatever the scene's height.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from typing import Any, Callable, Optional
+
+import numpy as np
+import numpy.typing as npt
+
+from ..blend import RowBlender, Strip
+from ..grid import Grid
+from ..io.base import Float32, Geo, Mask, OutputSpec, Writer
+from ..tiling import Tile, TilePlan
+from ..types import Cancel, Window
+from .journal import Journal
+from .layout import Layout, Part, coarser, coarser_plan
+from .staging import Staging
+from .streaming import Behind
+
+Array = npt.NDArray[Any]
+
+
+@dataclass(frozen=True)
+class Product:
+    """One raster that a run makes."""
+
+    id: str
+    """Its key among the outputs."""
+    source: str
+    """Which of the model's results it is made of; several products may share one."""
+    channels: int
+    """Of the source."""
+    spec: OutputSpec
+    pixels: Callable[[Float32, Mask], Array]
+    """Blended values (channels, h, w) and validity (h, w) to (bands, h, w) of the spec's type."""
+    scale: int = 1
+    """Pixels of the model's grid to one of this raster, along each axis: the patch for embeddings."""
+    resampling: str = "bilinear"
+    form: str = "float32"
+    """How the journal keeps the source: "float32", or "share" for shares from 0 to 1 (to 8e-6)."""
+
+
+class Tiles:
+    """The tiles of one source on one grid, in the source's own pixels."""
+
+    def __init__(self, journal: Journal, part: Part, source: str, scale: int = 1) -> None:
+        self._journal, self._source, self._scale = journal, source, scale
+        self.part = part
+        self.plan: TilePlan = coarser_plan(part.plan, scale)
+        self.grid: Grid = coarser(part.grid, scale)
+
+    def holds(self, tile: Tile) -> bool:
+        """Whether the model gave this tile; it does not where no pixel is valid."""
+        return self._journal.holds(self.part.first_tile + tile.index)
+
+    def read(self, tile: Tile) -> Float32:
+        """(channels, tile, tile) float32; it must be one that ``holds``."""
+        values: Float32 = self._journal.read(self._source, self.part.first_tile + tile.index)
+        return values
+
+    def valid(self, window: Window) -> Mask:
+        """Where the input is valid (h, w); for coarser pixels, where any pixel inside of them is."""
+        scale = self._scale
+        mask = self._journal.mask(self.part.number, window.row * scale, window.height * scale)
+        if scale > 1:
+            mask = mask.reshape(window.height, scale, -1, scale).any(axis=(1, 3))
+        return mask[:, window.col : window.col + window.width]
+
+
+Levels = Callable[[Tiles, Cancel], npt.NDArray[np.float64]]
+"""What to add to each tile of a source before it is blended: (tiles of the plan,)."""
+
+
+@dataclass(frozen=True)
+class PlacedVectors:
+    """What the model gave per tile, not per pixel, on one grid."""
+
+    part: Part
+    tiles: tuple[Tile, ...]
+    """Those that the model ran on."""
+    values: Mapping[str, Array]
+    """Per source (len(tiles), k) float64."""
+
+
+Features = Callable[[Sequence[PlacedVectors], str], None]
+"""Writes a vector file under a path (temporary until the run is complete), from the vectors of all grids."""
+
+
+def vectors_of(journal: Journal, layout: Layout, names: Sequence[str]) -> list[PlacedVectors]:
+    """The per-tile vectors of all grids, in the order of the tiles."""
+    placed = []
+    for part in layout.parts:
+        tiles = tuple(tile for tile in part.plan if journal.holds(part.first_tile + tile.index))
+        values = {
+            name: np.array([journal.read(name, part.first_tile + tile.index) for tile in tiles])
+            for name in names
+        }
+        placed.append(PlacedVectors(part, tiles, values))
+    return placed
+
+
+def assemble(
+    layout: Layout,
+    journal: Journal,
+    products: Sequence[Product],
+    staging: Staging,
+    geo: Geo,
+    *,
+    levels: Mapping[str, Levels],
+    cancel: Cancel,
+    say: Callable[[str], None],
+) -> None:
+    """Blend and write all rasters of a run into the staging folder."""
+    for source in dict.fromkeys(product.source for product in products):
+        group = [product for product in products if product.source == source]
+        made: dict[str, list[str]] = {product.id: [] for product in group}
+        for part in layout.parts:
+            paths = {
+                name: staging.path(name)
+                if layout.warp_to is None
+                else staging.scratch(name, f"{part.number}.tif")
+                for name in made
+            }
+            tiles = Tiles(journal, part, source, group[0].scale)
+            _write(tiles, group, paths, geo, levels.get(source), cancel, say)
+            for name, path in paths.items():
+                made[name].append(path)
+        if layout.warp_to is None:
+            continue
+        for product in group:
+            cancel.raise_if_set()
+            say(f"Warping {product.id}")
+            geo.warp(
+                staging.path(product.id),
+                made[product.id],
+                coarser(layout.warp_to, product.scale),
+                product.spec,
+                resampling=product.resampling,
+            )
+
+
+def _write(
+    tiles: Tiles,
+    products: Sequence[Product],
+    paths: Mapping[str, str],
+    geo: Geo,
+    levels: Optional[Levels],
+    cancel: Cancel,
+    say: Callable[[str], None],
+) -> None:
+    """Write the products of one source on one grid."""
+    with ExitStack() as stack:
+        writers: dict[str, Writer] = {}
+        for product in products:
+            writers[product.id] = geo.writer(paths[product.id], tiles.grid, product.spec)
+            stack.callback(writers[product.id].abort)
+
+        def write(item: tuple[Strip, Mask]) -> None:
+            strip, valid = item
+            for product in products:
+                writers[product.id].write(strip.window, product.pixels(strip.values, valid))
+
+        behind = Behind(write, depth=1, cancel=cancel)
+        stack.callback(behind.close)
+        for strip in _strips(tiles, products[0].channels, levels, cancel):
+            behind.put((strip, tiles.valid(strip.window) & strip.covered))
+        behind.finish()
+        for name, writer in writers.items():
+            cancel.raise_if_set()
+            say(f"Writing {name}")
+            writer.commit()
+
+
+def _strips(tiles: Tiles, channels: int, levels: Optional[Levels], cancel: Cancel) -> Iterator[Strip]:
+    """The blended rows of one source on one grid."""
+    offsets = levels(tiles, cancel) if levels is not None else None
+    blender = RowBlender(tiles.plan, channels)
+    for row in range(len(tiles.plan.rows)):
+        cancel.raise_if_set()
+        for tile in tiles.plan.row_tiles(row):
+            if tiles.holds(tile):
+                values = tiles.read(tile)
+                if offsets is not None:
+                    values = values + np.float32(offsets[tile.index])
+                blender.feed(tile, values)
+        yield blender.finish_row()

@@ -1,0 +1,393 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Any model over any scene, tile by tile, in two phases: *infer* fills the journal, *assemble* reads it.
+
+::
+
+    layout = lay_out(scenes, pack, geo, preset=preset)
+    product = Product("water", source="classes", channels=3, spec=spec, pixels=classes, form="share")
+    run_tiled(layout, [product], compute, {"water": "out/s_water.tif"}, fingerprint=…, batch=4)
+
+``compute`` gets a batch of tiles and gives arrays by source: (B, channels, T/scale, T/scale) to be blended
+into products, or (B, k) per-tile vectors that ``features`` write. Reading, masks, journal, resuming,
+cancelling, blending, warping and delivering are the same for all tasks. Batches are fixed by the plan and
+results go through the journal in any case: a resumed run is identical to an uninterrupted one.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from typing import Any, Callable, Optional
+
+import numpy.typing as npt
+
+from ..adapters.base import TileKey
+from ..errors import ExtentError, InputError, TerraneError
+from ..io import default_geo
+from ..io.base import Geo
+from ..io.output import MARGIN, bytes_needed
+from ..tiling import Tile
+from ..types import Cancel, Progress, ProgressCallback
+from .assemble import Features, Levels, PlacedVectors, Product, Tiles, assemble, vectors_of
+from .journal import Journal, Stored, find_journal
+from .layout import Layout, Part, coarser, lay_out
+from .staging import Staging, check_outputs, check_space
+from .streaming import Ahead, Behind
+from .strips import InputReader, InputStrip, cut
+
+__all__ = [
+    "Compute", "Features", "Layout", "Levels", "Part", "PlacedVectors", "Product", "TiledResult", "Tiles",
+    "bytes_by_output", "check_run", "fingerprint_of", "lay_out", "run_tiled", "scene_stamp", "seconds_per_tile",
+]  # fmt: skip
+
+Array = npt.NDArray[Any]
+Compute = Callable[[Mapping[str, Array], Sequence[TileKey], Cancel], Mapping[str, Array]]
+"""Images per modality (B, bands, T, T) and one key per tile to results by source."""
+
+
+@dataclass(frozen=True)
+class TiledResult:
+    """What a tiled run took."""
+
+    tiles: int
+    """Of the plan, skipped ones included."""
+    skipped: int
+    """Without a single valid pixel."""
+    computed: int
+    """That the model ran on this time: fewer after resuming."""
+    infer_seconds: float
+    """Spent with the model, reading beside it."""
+    seconds: float
+    vectors: Sequence[PlacedVectors] = ()
+
+
+@dataclass(frozen=True)
+class _Run:
+    """Everything that the phases share."""
+
+    layout: Layout
+    products: Sequence[Product]
+    compute: Compute
+    outputs: Mapping[str, str]
+    batch: int
+    seed: int
+    vectors: Mapping[str, int]
+    cancel: Cancel
+    geo: Geo
+    stored: Sequence[Stored] = field(default=())
+
+
+def run_tiled(
+    layout: Layout,
+    products: Sequence[Product],
+    compute: Compute,
+    outputs: Mapping[str, str],
+    *,
+    fingerprint: Mapping[str, str],
+    batch: int,
+    seed: int = 0,
+    vectors: Optional[Mapping[str, int]] = None,
+    features: Optional[Mapping[str, Features]] = None,
+    levels: Optional[Mapping[str, Levels]] = None,
+    resume: bool = False,
+    overwrite: bool = False,
+    progress: Optional[ProgressCallback] = None,
+    cancel: Optional[Cancel] = None,
+    geo: Optional[Geo] = None,
+) -> TiledResult:
+    """Run a model over a layout; the outputs appear together when all of them are complete.
+
+    ``outputs`` has a path for each product and for each of ``features``. ``fingerprint`` names what else
+    decides the bytes (model, preset, …) in words that a user is told when a resumed run differs; scenes,
+    grids, tiles, batch and seed are added here. ``vectors`` are sources with k float64 numbers per tile.
+    ``levels`` gives a source's tiles an offset each before they are blended. ``progress`` is called in
+    the caller's thread. Whatever stops a run leaves its journal, and nothing else.
+    Raises InputError and its kinds before any work; MachineError; Cancelled.
+    """
+    started = time.monotonic()
+    run = _Run(
+        layout, products, compute, outputs, batch, seed, dict(vectors or {}),
+        cancel or Cancel(), geo or default_geo(), tuple(_stored(layout, products, vectors or {})),
+    )  # fmt: skip
+    features, levels = features or {}, levels or {}
+    run.cancel.raise_if_set()
+    check_run(
+        layout, products, outputs,
+        vectors=vectors, features=list(features), resume=resume, overwrite=overwrite,
+    )  # fmt: skip
+    journal = Journal(
+        outputs,
+        {**fingerprint_of(layout, products, seed), **fingerprint, "batch": str(batch)},
+        run.stored,
+        tiles=layout.tiles,
+        sizes=[part.grid.size for part in layout.parts],
+        resume=resume,
+        cancel=run.cancel,
+    )
+    counter = _Counter(layout.tiles, journal.done, progress)
+    try:
+        counter.say("")
+        computed, took = _infer(run, journal, counter)
+        if journal.skipped == layout.tiles:
+            journal.discard()
+            raise ExtentError(f"{layout.name} has no valid pixel in the extent asked for.")
+        placed = vectors_of(journal, layout, list(run.vectors))
+        with Staging(outputs) as staging:
+            assemble(
+                layout, journal, products, staging, run.geo,
+                levels=levels, cancel=run.cancel, say=counter.say,
+            )  # fmt: skip
+            for name, write in features.items():
+                counter.say(f"Writing {name}")
+                write(placed, staging.path(name))
+            run.cancel.raise_if_set()
+            staging.deliver()
+        skipped = journal.skipped
+        journal.discard()
+    except TerraneError as error:
+        if journal.done > journal.skipped:
+            error.kept = (journal.done, layout.tiles)
+        raise
+    finally:
+        if journal.done > journal.skipped:
+            journal.close()
+        else:
+            journal.discard()
+    return TiledResult(layout.tiles, skipped, computed, took, time.monotonic() - started, placed)
+
+
+def _infer(run: _Run, journal: Journal, counter: _Counter) -> tuple[int, float]:
+    """Run the model on all tiles that the journal lacks. Returns their number and the seconds."""
+    started, computed = time.monotonic(), 0
+
+    def keep(item: Callable[[], None]) -> None:
+        item()
+
+    for part in run.layout.parts:
+        rows = [row for row in range(len(part.plan.rows)) if not _known(part, row, journal)]
+        if not rows:
+            continue
+        with ExitStack() as stack:
+            reader = stack.enter_context(InputReader(run.layout, part, run.geo))
+            # Not stopped by the button: what the model has given already is worth keeping.
+            behind = Behind(keep, depth=2)
+            stack.callback(behind.close)
+            ahead = Ahead(reader.strips(rows), cancel=run.cancel)
+            stack.callback(ahead.close)
+            try:
+                for strip in ahead:
+                    computed += _infer_row(run, part, reader, strip, journal, behind, counter)
+            finally:
+                behind.finish()
+    return computed, time.monotonic() - started
+
+
+def _infer_row(
+    run: _Run,
+    part: Part,
+    reader: InputReader,
+    strip: InputStrip,
+    journal: Journal,
+    behind: Behind[Callable[[], None]],
+    counter: _Counter,
+) -> int:
+    """Run the model on one row of tiles; returns how many it ran on."""
+    window = part.plan.finished(strip.row)
+    valid = strip.valid[: window.height]
+    behind.put(lambda: journal.put_mask(part.number, window.row, valid))
+    computed = 0
+    for batch in part.plan.batches(strip.row, run.batch):
+        numbers = [part.first_tile + tile.index for tile in batch]
+        if journal.knows(numbers[0]):
+            continue
+        run.cancel.raise_if_set()
+        kept = [tile for tile in batch if cut(strip.valid, tile).any()]
+        results: Mapping[str, Array] = {}
+        if kept:
+            results = _compute(run, part, reader, strip, kept)
+        behind.put(_putting(journal, numbers, [part.first_tile + tile.index for tile in kept], results))
+        computed += len(kept)
+        counter.add(len(batch))
+    return computed
+
+
+def _putting(
+    journal: Journal, numbers: list[int], kept: list[int], results: Mapping[str, Array]
+) -> Callable[[], None]:
+    return lambda: journal.put(numbers, kept, results)
+
+
+def _compute(
+    run: _Run, part: Part, reader: InputReader, strip: InputStrip, tiles: Sequence[Tile]
+) -> Mapping[str, Array]:
+    keys = [TileKey(run.seed, part.first_tile + tile.index) for tile in tiles]
+    results = run.compute(reader.images(strip, tiles), keys, run.cancel)
+    for one in run.stored:
+        shape = (len(tiles), *one.shape)
+        if one.name not in results or results[one.name].shape != shape:
+            raise ValueError(f"{one.name} should come as {shape}")
+    return results
+
+
+def _known(part: Part, row: int, journal: Journal) -> bool:
+    """Whether a row of tiles needs no reading any more."""
+    first = part.first_tile + row * len(part.plan.cols)
+    known = all(journal.knows(tile) for tile in range(first, first + len(part.plan.cols)))
+    return known and journal.has_mask(part.number, part.plan.finished(row).row)
+
+
+def seconds_per_tile(
+    layout: Layout,
+    compute: Compute,
+    *,
+    batch: int,
+    geo: Geo,
+    cancel: Cancel,
+    seed: int = 0,
+    batches: int = 2,
+) -> Optional[float]:
+    """Measure: run the model on a few tiles from the middle of the scene, after one run to warm up.
+
+    None where these hold no valid pixel.
+    """
+    part = max(layout.parts, key=lambda part: len(part.plan))
+    middle = len(part.plan.rows) // 2
+    with InputReader(layout, part, geo) as reader:
+        strip = next(iter(reader.strips([middle])))
+        tiles = [tile for tile in part.plan.row_tiles(middle) if cut(strip.valid, tile).any()][:batch]
+        if not tiles:
+            return None
+        keys = [TileKey(seed, part.first_tile + tile.index) for tile in tiles]
+        images = reader.images(strip, tiles)
+        compute(images, keys, cancel)
+        started = time.monotonic()
+        for _ in range(batches):
+            cancel.raise_if_set()
+            compute(images, keys, cancel)
+    return (time.monotonic() - started) / (batches * len(tiles))
+
+
+def check_run(
+    layout: Layout,
+    products: Sequence[Product],
+    outputs: Mapping[str, str],
+    *,
+    vectors: Optional[Mapping[str, int]] = None,
+    features: Sequence[str] = (),
+    resume: bool = False,
+    overwrite: bool = False,
+) -> None:
+    """Refuse outputs that cannot be written, before any work. Raises InputError, OutputError, DiskFull."""
+    _check_names([*(product.id for product in products), *features], outputs)
+    interrupted = find_journal(outputs) is not None
+    sources = [path for scene in layout.scenes for path in (scene.source, *_paths(scene.bands))]
+    check_outputs(outputs, sources, overwrite=overwrite or (resume and interrupted))
+    needed = bytes_by_output(layout, products, vectors=vectors)
+    if resume and interrupted:
+        # What the journal holds already takes no more; the rest of it is small beside the outputs.
+        needed.pop("", None)
+    check_space(outputs, needed)
+
+
+def bytes_by_output(
+    layout: Layout, products: Sequence[Product], *, vectors: Optional[Mapping[str, int]] = None
+) -> dict[str, int]:
+    """Bytes of disk per output at most, temporary files included; the journal's under ""."""
+    needed = {}
+    for product in products:
+        grids = [coarser(part.grid, product.scale) for part in layout.parts]
+        if layout.warp_to is not None:
+            grids.append(coarser(layout.warp_to, product.scale))
+        needed[product.id] = sum(bytes_needed(grid, product.spec) for grid in grids)
+    tile = sum(one.size for one in _stored(layout, products, vectors or {}))
+    masks = sum(part.grid.width * part.grid.height for part in layout.parts) // 8
+    needed[""] = layout.tiles * tile + masks + MARGIN
+    return needed
+
+
+def _stored(layout: Layout, products: Sequence[Product], vectors: Mapping[str, int]) -> Iterator[Stored]:
+    seen = set()
+    for product in products:
+        if product.source not in seen:
+            side = layout.tile // product.scale
+            yield Stored(product.source, (product.channels, side, side), product.form)
+        seen.add(product.source)
+    for name, count in vectors.items():
+        yield Stored(name, (count,), "float64")
+
+
+def _check_names(names: Sequence[str], outputs: Mapping[str, str]) -> None:
+    missing = [name for name in names if not outputs.get(name)]
+    if missing:
+        raise InputError(f"Name an output for {', '.join(missing)}.")
+    unknown = [name for name in outputs if name not in names]
+    if unknown:
+        raise InputError(f"There is an output for {', '.join(unknown)}, which is not a target.")
+
+
+def fingerprint_of(layout: Layout, products: Sequence[Product], seed: int) -> dict[str, str]:
+    """What decides the bytes of the results of any task, in words."""
+    return {
+        "scene": _digest([scene_stamp(scene) for scene in layout.scenes]),
+        "extent": _digest((layout.region, layout.region_crs, [part.grid for part in layout.parts])),
+        "grid": _digest(layout.warp_to),
+        "tiles": "; ".join(str(part.plan) for part in layout.parts),
+        "seed": str(seed),
+        "products": _digest([(p.id, p.source, p.channels, p.scale, p.form, p.spec) for p in products]),
+    }
+
+
+def _digest(value: object) -> str:
+    return hashlib.sha256(repr(value).encode()).hexdigest()
+
+
+def scene_stamp(scene: Any) -> str:
+    """What a scene is, and the size and time of its files: it tells whether these have changed."""
+    paths = dict.fromkeys((scene.source, *_paths(scene.bands)))
+    return repr((scene, [_stamp(path) for path in paths]))
+
+
+def _paths(bands: Sequence[Any]) -> list[str]:
+    return [band.ref.path for band in bands]
+
+
+def _stamp(path: str) -> tuple[int, int]:
+    """Size and time of change of a file, or of the archive that GDAL finds it in; zeros where unknown."""
+    for prefix in ("/vsizip/", "/vsitar/", "/vsigzip/"):
+        path = path[len(prefix) :] if path.startswith(prefix) else path
+    while path and path != os.path.dirname(path):
+        if os.path.isfile(path):
+            status = os.stat(path)
+            return status.st_size, status.st_mtime_ns
+        if os.path.isdir(path):
+            break
+        path = os.path.dirname(path)
+    return 0, 0
+
+
+class _Counter:
+    """Counts tiles and tells the caller, with an estimate of the time left."""
+
+    def __init__(self, total: int, done: int, progress: Optional[ProgressCallback]) -> None:
+        self._total, self._done, self._progress = total, done, progress
+        self._begun = done
+        self._started = time.monotonic()
+
+    def add(self, tiles: int) -> None:
+        """Count a batch."""
+        self._done += tiles
+        self.say("")
+
+    def say(self, message: str) -> None:
+        """Tell the caller."""
+        if self._progress is None:
+            return
+        left = None
+        if self._done > self._begun:
+            took = time.monotonic() - self._started
+            left = took / (self._done - self._begun) * (self._total - self._done)
+        self._progress(Progress(self._done, self._total, left, message))
