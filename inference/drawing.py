@@ -172,7 +172,8 @@ def fitted(pixels: RGB, side: int = SIDE) -> RGB:
         (np.arange(max(1, round(length * side / longest))) * longest / side).astype(np.intp)
         for length in pixels.shape[:2]
     )
-    return pixels[rows[:, None], columns[None, :]]
+    chosen: RGB = pixels[rows[:, None], columns[None, :]]
+    return chosen
 
 
 def colored(values: npt.NDArray[Any], stops: Stops, low: float, high: float) -> RGB:
@@ -182,7 +183,7 @@ def colored(values: npt.NDArray[Any], stops: Stops, low: float, high: float) -> 
     place = np.clip(np.where(known, place, 0.0), 0, len(stops) - 1)
     table = np.asarray(stops, np.float64)
     channels = [np.interp(place, np.arange(len(stops)), table[:, channel]) for channel in range(3)]
-    result = np.rint(np.stack(channels, axis=-1)).astype(np.uint8)
+    result: RGB = np.rint(np.stack(channels, axis=-1)).astype(np.uint8)
     result[~known] = MISSING
     return result
 

@@ -1,0 +1,104 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""``terrane evaluate``: how good a model is on chips whose truth is known."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from typing import Any, Optional
+
+from ..console import ProgressLine, duration, note, run_cancellable, say, table
+from ..errors import InputError
+from ..types import Cancel
+from .common import add_json, print_json
+
+
+def add(verbs: Any) -> None:
+    """Declare the arguments."""
+    text = "measure a model on chips with known truth"
+    parser = verbs.add_parser("evaluate", help=text, description=text.capitalize() + ".", allow_abbrev=False)
+    parser.add_argument(
+        "--chips", required=True, metavar="DIR", help="folder in TerraMesh's layout: MODALITY/CHIP.tif"
+    )
+    parser.add_argument("-o", "--output", required=True, metavar="DIR", help="folder for the report")
+    parser.add_argument("--model", default="starter", help="id or path of a model pack (default: starter)")
+    parser.add_argument(
+        "--pairs",
+        metavar="PAIRS",
+        help="S2L2A:DEM,S1GRD+DEM:LULC,… (default: each input to each target that model and chips have)",
+    )
+    parser.add_argument("--preset", default="balanced", help="exact, balanced (default) or fast")
+    parser.add_argument("--seed", type=int, default=0, help="for presets that draw (default: 0)")
+    parser.add_argument("--limit", type=int, metavar="N", help="chips per pair at most")
+    parser.add_argument(
+        "--data-range",
+        nargs="+",
+        metavar="TARGET=SPAN",
+        help="data range of SSIM and PSNR, such as DEM=8000 (default: the span of the truth)",
+    )
+    parser.add_argument("--no-pictures", action="store_true", help="figures only")
+    parser.add_argument("--overwrite", action="store_true", help="replace a report that exists")
+    parser.add_argument("--runtime", default="onnx", help="onnx (default) or torch")
+    parser.add_argument("--device", default="auto", help="auto (default), cpu, cuda, …; see: terrane devices")
+    parser.add_argument("--threads", type=int, metavar="N", help="processor threads (default: all cores)")
+    parser.add_argument("--batch", type=int, metavar="N", help="tiles per run of the model")
+    parser.add_argument("--quiet", action="store_true", help="no progress")
+    add_json(parser)
+    parser.set_defaults(run=run)
+
+
+def _ranges(words: Optional[Sequence[str]]) -> dict[str, float]:
+    ranges: dict[str, float] = {}
+    for word in words or ():
+        name, equals, value = word.partition("=")
+        try:
+            ranges[name.upper()] = float(value)
+        except ValueError:
+            equals = ""
+        if not equals:
+            raise InputError(f"--data-range takes TARGET=SPAN, such as DEM=8000, not {word!r}.")
+    return ranges
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Measure a model."""
+    from ..tasks.chips import parse_pairs
+    from ..tasks.evaluate import EvaluateRequest, EvaluateResult, evaluate
+
+    line = None if arguments.quiet else ProgressLine(sys.stderr, "comparison")
+
+    def work(cancel: Cancel) -> EvaluateResult:
+        request = EvaluateRequest(
+            chips=arguments.chips,
+            output=arguments.output,
+            model=arguments.model,
+            pairs=parse_pairs(arguments.pairs) if arguments.pairs else None,
+            preset=arguments.preset,
+            seed=arguments.seed,
+            limit=arguments.limit,
+            ranges=_ranges(arguments.data_range),
+            pictures=not arguments.no_pictures,
+            overwrite=arguments.overwrite,
+            runtime=arguments.runtime,
+            device=arguments.device,
+            threads=arguments.threads,
+            batch=arguments.batch,
+        )
+        return evaluate(request, progress=line, cancel=cancel)
+
+    try:
+        result = run_cancellable(work)
+    finally:
+        if line is not None:
+            line.close()
+    for warning in result.warnings:
+        note(warning)
+    if arguments.json:
+        print_json(result.to_json())
+        return 0
+    table([("pair", "chips", "figures"), *result.summary()])
+    say(f"{result.output}/report.md")
+    if not arguments.quiet:
+        note(f"{duration(result.report['seconds'])} · {result.report['device']}")
+    return 0
