@@ -148,10 +148,13 @@ def clean_stale(parent: Path) -> None:
 
 
 def _to_disk(path: Path) -> None:
-    """Wait until a file's bytes are on the disk: its new name must not outlive them in a power failure."""
-    if path.exists():
-        with open(path, "r+b") as file:
-            os.fsync(file.fileno())
+    """Wait until a file's bytes, or those of a folder's files, are on the disk: the new name must not outlive
+    them in a power failure.
+    """
+    for name in path.rglob("*") if path.is_dir() else (path,):
+        if name.is_file():
+            with open(name, "r+b") as file:
+                os.fsync(file.fileno())
 
 
 def hold(path: Path) -> IO[Any]:
