@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from types import ModuleType
 
-from . import devices, evaluate, generate, inspect, models, presets
+from . import devices, evaluate, generate, inspect, models, presets, worker
 
-VERBS: tuple[ModuleType, ...] = (generate, evaluate, inspect, models, presets, devices)
+VERBS: tuple[ModuleType, ...] = (generate, evaluate, inspect, models, presets, devices, worker)
 """In the order in which ``terrane --help`` lists them."""
