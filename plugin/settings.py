@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict, dataclass, fields
-from typing import Any
+from typing import Any, Optional
 
 from qgis.core import QgsSettings
 
@@ -35,6 +35,16 @@ class Choices:
     overwrite: bool = False
     seed: int = 0
     batch: int = 0
+    samples: int = 1
+    probability: bool = False
+    steps: int = 0
+    """0 and None: as the preset has it."""
+    clamp: Optional[float] = None
+    sampler: Optional[str] = None
+    precision: Optional[str] = None
+    overlap: Optional[float] = None
+    coords: bool = False
+    levels: str = "solved"
 
 
 def preferences() -> Preferences:

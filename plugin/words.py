@@ -69,7 +69,14 @@ def input_word(modality: str, fallback: str = "") -> str:
         "S1GRD": tr("Radar backscatter (S1 GRD)"),
         "S1RTC": tr("Radar backscatter (S1 RTC)"),
         "DEM": tr("Elevation (DEM)"),
+        "LULC": tr("Land cover"),
+        "NDVI": tr("Vegetation index (NDVI)"),
     }.get(modality, fallback or modality)
+
+
+def bands_word(count: int) -> str:
+    """A number of bands."""
+    return tr("1 band") if count == 1 else tr("{count} bands").format(count=count)
 
 
 def offset_word(note: str) -> str:
@@ -147,6 +154,17 @@ def extent_word(width_m: float, height_m: float) -> str:
     digits = 1 if max(width_m, height_m) < 100_000 else 0
     width, height = (locale.toString(value / 1000, "f", digits) for value in (width_m, height_m))
     return tr("{width} × {height} km").format(width=width, height=height)
+
+
+def amount_word(count: int) -> str:
+    """An amount of data."""
+    value, unit = float(max(0, count)), "B"
+    for larger in ("kB", "MB", "GB", "TB"):
+        if value < 1000:
+            break
+        value, unit = value / 1000, larger
+    digits = 1 if unit != "B" and value < 10 else 0
+    return f"{QLocale().toString(value, 'f', digits)} {unit}"
 
 
 def listing(words: list[str]) -> str:

@@ -33,15 +33,19 @@ class Workbench:
             self._button(item, tr("Undo"), lambda: (undo(), self.iface.messageBar().popWidget(item)))
         self.iface.messageBar().pushWidget(item, MESSAGE_SUCCESS, _LONG)
 
-    def report(self, error: BaseException) -> None:
-        """A run ended otherwise: what the user can mend as it is, bugs with a pointer to the log."""
+    def report(self, error: BaseException, kept: str = "") -> None:
+        """A run ended otherwise: what the user can mend as it is, bugs with a pointer to the log.
+
+        ``kept``: what is left of it, in words.
+        """
         bar = self.iface.messageBar()
         if isinstance(error, Cancelled):
-            bar.pushWidget(self._message(tr("Cancelled; nothing was added.")), MESSAGE_INFO, _SHORT)
+            words = f"{tr('Cancelled.')} {kept}" if kept else tr("Cancelled; nothing was added.")
+            bar.pushWidget(self._message(words), MESSAGE_INFO, 2 * _SHORT if kept else _SHORT)
             return
         if isinstance(error, TerraneError):
             log.warning(str(error))
-            item = self._message(str(error))
+            item = self._message(f"{error} {kept}".strip())
             self._log_button(item)
             bar.pushWidget(item, MESSAGE_WARNING, 0)
             return

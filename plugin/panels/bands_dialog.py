@@ -42,7 +42,7 @@ class BandsDialog(QDialog):
         self._source, self._recognition = source, recognition
         self.modality = QComboBox(self)
         for modality in MODALITIES.values():
-            if modality.kind == "raw" and modality.id != "DEM":
+            if modality.kind != "text":
                 self.modality.addItem(input_word(modality.id, modality.label), modality.id)
         current = settings.modality or recognition.modality or "S2L2A"
         self.modality.setCurrentIndex(max(0, find_data(self.modality, current)))

@@ -1,29 +1,30 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Generate: from the layer that is there to the layers one wants."""
+"""Generate: from the layers that are there to the layers one wants."""
 
 from __future__ import annotations
 
 import os
-import tempfile
 from dataclasses import replace
 from typing import Any, Optional
 
-from qgis.core import QgsProcessingUtils, QgsRasterLayer
+from qgis.core import QgsRasterLayer
 from qgis.PyQt.QtCore import Qt, QTimer
 from qgis.PyQt.QtWidgets import QFrame, QScrollArea, QVBoxLayout, QWidget
 
-from .. import results, settings
+from .. import settings
 from ..i18n import tr
-from ..jobs import Task
-from ..words import duration, extent_word, layer_word, listing, tiles_word
+from ..words import layer_word, listing
 from ..workbench import Workbench
 from .area_box import LAYER, AreaBox
+from .elevation_box import ElevationBox
 from .field import Fields, Note, link, together
-from .options_boxes import QualityBox, SaveBox, TargetsBox
+from .forecasting import Timer, disk_problem, forecast_words
+from .inputs_box import InputsBox
+from .quality_box import QualityBox
 from .run_bar import RunBar
-from .source_box import SourceBox
-
-_AFTER_MS = 100
+from .running import Runner
+from .save_box import SaveBox
+from .targets_box import TargetsBox
 
 
 class StarterNote(Note):
@@ -46,30 +47,43 @@ class GeneratePanel(QWidget):
     def __init__(self, bench: Workbench, parent: Optional[QWidget] = None) -> None:
         super().__init__(parent)
         self.bench = bench
-        self.source = SourceBox(self)
+        self.inputs = InputsBox(self)
+        self.source = self.inputs.first
         self.area = AreaBox(bench.iface, self)
         self.targets = TargetsBox(self)
         self.quality = QualityBox(self)
+        self.elevation = ElevationBox(self)
         self.save = SaveBox(self)
         self.problem = Note(parent=self)
         self.starter = StarterNote(parent=self)
         self.bar = RunBar(tr("Generate"), self)
-        self._task: Optional[Task] = None
+        self.runner = Runner(bench, self.bar, self)
+        self.timer = Timer(bench, self)
         self._modality = ""
         self._ready = False
+        self._pack: tuple[str, Any] = ("", None)
+        self._done = 0
+        """Tiles of an interrupted run that can be continued."""
         self._lay_out()
-        self.source.changed.connect(self._source_changed)
-        for box in (self.area, self.targets, self.quality, self.save):
+        self._connect()
+
+    def _connect(self) -> None:
+        self.inputs.changed.connect(self._source_changed)
+        for box in (self.area, self.targets, self.quality, self.elevation, self.save):
             box.changed.connect(self.refresh)
         self.bench.models.changed.connect(self._model_changed)
         self.starter.text.linkActivated.connect(lambda: self.bench.models.open_dialog())
+        self.area.forecast.linkActivated.connect(lambda: self.timer.start(self._request(), self._geo()))
+        self.timer.known.connect(self.refresh)
         self.bar.run.connect(self.run)
+        self.bar.again.connect(lambda: self.run(again=True))
         self.bar.cancel.connect(self.cancel)
+        self.runner.ended.connect(self.refresh)
 
     def _lay_out(self) -> None:
         fields = QWidget(self)
         rows = (
-            (tr("From"), self.source, self.source.combo),
+            (tr("From"), self.inputs, self.source.combo),
             (tr("Over"), self.area, self.area.buttons["map"]),
             (tr("Into"), self.targets, self.targets),
         )
@@ -77,8 +91,8 @@ class GeneratePanel(QWidget):
         column.setContentsMargins(9, 3, 9, 6)
         column.setSpacing(9)
         column.addWidget(Fields(rows, fields))
-        column.addWidget(self.quality)
-        column.addWidget(self.save)
+        for fold in (self.quality, self.elevation, self.save):
+            column.addWidget(fold)
         column.addStretch(1)
         scroll = QScrollArea(self)
         scroll.setWidgetResizable(True)
@@ -88,9 +102,8 @@ class GeneratePanel(QWidget):
         bottom = QVBoxLayout()
         bottom.setContentsMargins(9, 0, 9, 9)
         bottom.setSpacing(6)
-        bottom.addWidget(self.problem)
-        bottom.addWidget(self.starter)
-        bottom.addWidget(self.bar)
+        for widget in (self.problem, self.starter, self.bar):
+            bottom.addWidget(widget)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addWidget(scroll, 1)
@@ -104,7 +117,7 @@ class GeneratePanel(QWidget):
             self.source.suggest(self.bench.iface.activeLayer())
         self._ready = True
         self._model_changed()
-        self.source.recognise()
+        self.inputs.recognise()
         self.refresh()
 
     def start_with(self, layer: QgsRasterLayer, target: str) -> None:
@@ -151,6 +164,7 @@ class GeneratePanel(QWidget):
     def _model_changed(self) -> None:
         card = self.bench.models.card
         self.targets.offer(card.targets if card is not None else ())
+        self.inputs.offer(card.inputs if card is not None else ())
         self.starter.show_card(card)
         self.refresh()
 
@@ -169,6 +183,8 @@ class GeneratePanel(QWidget):
             self.bench.models.choose(last.model)
         if last.targets:
             self.targets.set_targets(last.targets)
+        self.inputs.coords.setChecked(last.coords)
+        self.elevation.set_levels(last.levels)
         self.quality.set_choices(last)
         self.save.set_choices(last)
 
@@ -176,21 +192,33 @@ class GeneratePanel(QWidget):
         """Forecast the run, and say next to each field what keeps it from starting."""
         if not self._ready or not self.isVisible():
             return
-        for note in (self.area.note, self.targets.note, self.problem):
+        self.targets.exclude([scene.modality for scene in self.inputs.scenes])
+        wanted = self.targets.targets()
+        self.elevation.setVisible("DEM" in wanted)
+        self.quality.offer_probability("LULC" in wanted)
+        for note in (self.area.note, self.targets.note, self.elevation.note, self.save.note, self.problem):
             note.say("")
-        self.save.note.say("")
         self.area.forecast.setText("")
-        self.bar.button.setEnabled(self._forecast() and self.bench.models.runtime_ready)
+        self._done = 0
+        self.bar.set_ready(self._forecast() and self.bench.models.runtime_ready)
         self.area.forecast.setVisible(bool(self.area.forecast.text()))
 
     def _forecast(self) -> bool:
         """Whether the run can start; fills the forecast line or the note of the field at fault."""
         from ...inference import ExtentError, TerraneError, forecast
 
-        if self.source.scene is None or self.bench.models.card is None:
+        self.bar.offer(0, 0)
+        card = self.bench.models.card
+        usable = self.inputs.check()
+        if self.source.scene is None or card is None or not usable:
+            return False
+        if "generate" not in card.tasks:
+            self.problem.say(tr("This model does not generate; choose another one above."))
             return False
         if not self.targets.targets():
             self.targets.note.say(tr("Tick what to make."))
+            return False
+        if not self._coarse_is_fine():
             return False
         try:
             request = self._request()
@@ -201,18 +229,30 @@ class GeneratePanel(QWidget):
         except TerraneError as error:
             self.problem.say(str(error))
             return False
-        parts = [extent_word(found.width_m, found.height_m), tiles_word(found.tiles)]
-        if found.seconds is not None:
-            parts.append(tr("about {time}").format(time=duration(found.seconds)))
-        self.area.forecast.setText(" · ".join(map(together, parts)))
-        return self._can_save(request)
+        self._done = found.tiles_done
+        self.bar.offer(found.tiles_done, found.tiles)
+        self.area.forecast.setText(forecast_words(found, timing=self.timer.running))
+        return self._can_save(request, found.bytes_needed)
 
-    def _can_save(self, request: Any) -> bool:
+    def _coarse_is_fine(self) -> bool:
+        from ...inference import TerraneError
+
+        try:
+            _ = self.elevation.scene
+        except TerraneError as error:
+            self.elevation.note.say(str(error))
+            self.elevation.setCollapsed(False)
+            return False
+        return True
+
+    def _can_save(self, request: Any, needed: int) -> bool:
         folder = self.save.path()
-        if not folder:
-            return True
-        if not os.path.isdir(folder) or not os.access(folder, os.W_OK):
+        if folder and (not os.path.isdir(folder) or not os.access(folder, os.W_OK)):
             self.save.complain(tr("This folder does not exist or cannot be written."))
+            return False
+        short = disk_problem(folder, needed)
+        if short:
+            self.save.complain(short)
             return False
         there = [os.path.basename(path) for path in request.outputs.values() if os.path.exists(path)]
         if there and not self.save.overwrite.isChecked():
@@ -225,104 +265,89 @@ class GeneratePanel(QWidget):
         return True
 
     def _geo(self) -> Any:
-        return self.source.input.geo if self.source.input is not None else None
+        """What reads the inputs, the coarse elevation among them."""
+        geo, coarse = self.inputs.geo, self.elevation.input
+        if geo is None or coarse is None:
+            return geo
+        from ..layer_geo import LayerGeo
+
+        return LayerGeo(geo, coarse.geo)
+
+    def _tiles(self) -> tuple[int, int]:
+        """Side of the model's tiles and patches in pixels."""
+        from ...inference import find_model
+
+        model = self.bench.models.model
+        if self._pack[0] != model:
+            self._pack = (model, find_model(model, verify=False))
+        return self._pack[1].tile, self._pack[1].patch
 
     def _request(self, folder: str = "") -> Any:
-        """The frozen request of what the fields say now. Raises ExtentError."""
-        from ...inference import GenerateRequest
+        """The frozen request of what the fields say now. Raises TerraneError."""
+        from ...inference import GenerateRequest, output_paths
 
-        scene, card = self.source.scene, self.bench.models.card
+        scenes = self.inputs.scenes
         area = self.area.area()
         wanted = self.targets.targets()
-        folder = folder or self.save.path()
+        folder = folder or self.save.path() or self.runner.kept
         preferences = settings.preferences()
-        return GenerateRequest(
-            scenes=(scene,),
+        request = GenerateRequest(
+            **self.quality.fields(*self._tiles()),
+            scenes=scenes,
             targets=wanted,
-            outputs={target: os.path.join(folder, f"{scene.name}_{target}.tif") for target in wanted},
+            outputs={},
             model=self.bench.models.model,
-            preset=self.quality.preset.currentData(),
-            seed=self.quality.seed.value(),
             extent=area.extent,
             extent_crs=area.crs,
             region=area.region,
-            grid=self.quality.grid.currentData(),
-            overwrite=self.save.overwrite.isChecked() if card is not None else False,
+            overwrite=self.save.overwrite.isChecked(),
             device=preferences.device,
             threads=preferences.threads or None,
-            batch=self.quality.batch.value() or None,
+            coords=self.inputs.use_coords,
+            levels=self.elevation.levels,
+            coarse_dem=self.elevation.scene if "DEM" in wanted else None,
         )
+        if not folder:
+            return request
+        return replace(request, outputs=output_paths(folder, scenes[0].name, request.products))
 
     # The run.
 
-    def run(self) -> None:
-        """Start; everything the worker needs is in the request."""
-        if self._task is not None:
+    def run(self, *, again: bool = False) -> None:
+        """Start, or continue an interrupted run unless ``again``; all the worker needs is in the request."""
+        if self.runner.running:
             return
         self.refresh()
         if not self.bar.button.isEnabled():
             return
-        from ...inference import generate
-
-        folder = self.save.path() or tempfile.mkdtemp(prefix="terrane-", dir=QgsProcessingUtils.tempFolder())
-        request, geo = self._request(folder), self._geo()
+        resume = self._done > 0 and not again
+        folder = self.save.path() or self.runner.folder(keep=resume)
+        request = replace(self._request(folder), resume=resume)
         self._remember()
-        title = self.source.title
-        words = tr("Terrane: {targets} of {scene}").format(
-            targets=listing(results.result_words(request.targets)), scene=title
+        card = self.bench.models.card
+        self.runner.start(
+            request,
+            self._geo(),
+            title=self.source.title,
+            licence=card.license if card is not None else "",
+            temporary=not self.save.path(),
         )
-        task = Task(
-            words, lambda progress, cancel: generate(request, progress=progress, cancel=cancel, geo=geo)
-        )
-        task.progress.connect(self.bar.show_progress)
-        task.ended.connect(lambda ended: self._ended(ended, title))
-        self._task = task
-        self.bar.start()
-        self.bench.jobs.start(task)
 
     def cancel(self) -> None:
         """Stop the run at once."""
-        if self._task is not None:
-            self._task.cancel()
+        self.runner.cancel()
 
     def _remember(self) -> None:
-        if self.source.scene is None:
+        scene = self.source.scene
+        if scene is None:
             return
-        settings.save_choices(
-            self.source.scene.modality,
-            replace(
-                settings.choices(self.source.scene.modality),
-                model=self.bench.models.model,
-                targets=self.targets.targets(),
-                preset=self.quality.preset.currentData(),
-                grid=self.quality.grid.currentData(),
-                folder=self.save.path(),
-                overwrite=self.save.overwrite.isChecked(),
-                seed=self.quality.seed.value(),
-                batch=self.quality.batch.value(),
-            ),
+        last = replace(
+            settings.choices(scene.modality),
+            model=self.bench.models.model,
+            targets=self.targets.targets(),
+            folder=self.save.path(),
+            overwrite=self.save.overwrite.isChecked(),
+            coords=self.inputs.coords.isChecked(),
+            levels=self.elevation.levels,
         )
-
-    def _ended(self, task: Task, title: str) -> None:
-        self._task = None
-        self.bar.end()
-        if task.error is not None:
-            self.bench.report(task.error)
-        else:
-            self._show(task.result, title)
-        self.refresh()
-
-    def _show(self, result: Any, title: str) -> None:
-        card = self.bench.models.card
-        made = results.add(result.outputs, title, licence=card.license if card is not None else "")
-        self.bench.models.show_device(result.device)
-        self.bench.log_result(result)
-        words = tr("{layers} added · {time}").format(
-            layers=listing(results.result_words(list(result.outputs))), time=duration(result.seconds)
-        )
-        # After QGIS's own note that a task is complete, which would cover it.
-        later = QTimer(self)
-        later.setSingleShot(True)
-        later.timeout.connect(lambda: self.bench.succeed(words, undo=lambda: results.undo(made)))
-        later.timeout.connect(later.deleteLater)
-        later.start(_AFTER_MS)
+        settings.save_choices(scene.modality, self.quality.choices(last))

@@ -18,24 +18,40 @@ from qgis.PyQt.QtWidgets import (
 
 from ..i18n import tr
 from ..words import duration, progress_word
+from .field import wrapped
 
 
 class RunBar(QStackedWidget):
-    """Two faces: ready, and running."""
+    """Two faces: ready, and running. Ready offers to continue where an interrupted run was offered."""
 
     run = pyqtSignal()
+    """The button was pressed; what ``offer`` was told says whether that means to continue."""
+    again = pyqtSignal()
+    """Start again in place of continuing."""
     cancel = pyqtSignal()
 
     def __init__(self, words: str, parent: Optional[QWidget] = None) -> None:
         super().__init__(parent)
+        self._verb = words
+        self.left = wrapped(self)
+        self.left.hide()
         self.button = QPushButton(words, self)
         self.button.setAutoDefault(True)
         self.button.clicked.connect(self.run)
+        self.restart = QPushButton(tr("Start again"), self)
+        self.restart.setToolTip(tr("Throw away what the interrupted run has done, and begin anew."))
+        self.restart.clicked.connect(self.again)
+        self.restart.hide()
         ready = QWidget(self)
-        row = QHBoxLayout(ready)
-        row.setContentsMargins(0, 0, 0, 0)
+        rows = QVBoxLayout(ready)
+        rows.setContentsMargins(0, 0, 0, 0)
+        rows.setSpacing(6)
+        rows.addWidget(self.left)
+        row = QHBoxLayout()
         row.addStretch(1)
+        row.addWidget(self.restart)
         row.addWidget(self.button)
+        rows.addLayout(row)
         self.bar = QProgressBar(self)
         self.bar.setTextVisible(False)
         self.words = QLabel(self)
@@ -57,6 +73,7 @@ class RunBar(QStackedWidget):
 
     def _fit(self) -> None:
         """As high as the face that shows, no higher."""
+        self.currentWidget().layout().activate()
         self.setMaximumHeight(self.currentWidget().sizeHint().height())
         self.setMinimumHeight(self.currentWidget().minimumSizeHint().height())
 
@@ -64,6 +81,22 @@ class RunBar(QStackedWidget):
     def running(self) -> bool:
         """Whether progress shows."""
         return self.currentIndex() == 1
+
+    def offer(self, done: int, total: int) -> None:
+        """An interrupted run can be continued; 0 tiles done: there is none."""
+        found = done > 0
+        self.left.setText(
+            tr("Interrupted: {progress} done.").format(progress=progress_word(done, total)) if found else ""
+        )
+        self.left.setVisible(found)
+        self.restart.setVisible(found)
+        self.button.setText(tr("Continue") if found else self._verb)
+        self._fit()
+
+    def set_ready(self, ready: bool) -> None:
+        """Whether a run can start."""
+        self.button.setEnabled(ready)
+        self.restart.setEnabled(ready)
 
     def start(self) -> None:
         """Show progress that is not known yet."""

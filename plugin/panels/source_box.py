@@ -22,8 +22,9 @@ from qgis.PyQt.QtWidgets import (
 
 from ..compat import RASTER_FILTER
 from ..i18n import tr
+from ..icons import theme
 from ..layers import Input, from_layers, from_path
-from ..words import input_word, offset_word
+from ..words import bands_word, input_word, offset_word
 from .field import Note, link, together, wrapped
 
 
@@ -41,9 +42,13 @@ class SourceBox(QWidget):
     """Emits ``changed`` when another input, or another reading of it, is chosen."""
 
     changed = pyqtSignal()
+    removed = pyqtSignal()
+    """The button beside a further input was pressed."""
 
-    def __init__(self, parent: Optional[QWidget] = None) -> None:
+    def __init__(self, parent: Optional[QWidget] = None, *, further: bool = False) -> None:
+        """``further``: not the first input, so that it can be taken away again."""
         super().__init__(parent)
+        self._further = further
         self._chosen: Optional[Input] = None
         """A product or a set of layers; None: the combo box's layer."""
         self._settings: dict[str, SourceSettings] = {}
@@ -56,7 +61,11 @@ class SourceBox(QWidget):
         self.combo.setFilters(RASTER_FILTER)
         self.combo.setMinimumContentsLength(8)
         self.combo.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
-        self.combo.setToolTip(tr("The layer that holds the satellite image."))
+        self.combo.setToolTip(
+            tr("Another layer of the same place.")
+            if further
+            else tr("The layer that holds the satellite image.")
+        )
         self.combo.currentIndexChanged.connect(self._picked)
         self.more = QToolButton(self)
         self.more.setText("…")
@@ -67,6 +76,11 @@ class SourceBox(QWidget):
         menu.addAction(tr("Open product folder (.SAFE)…"), self._choose_folder)
         menu.addAction(tr("Open product file (.zip, STAC item)…"), self._choose_file)
         self.more.setMenu(menu)
+        self.less = QToolButton(self)
+        self.less.setIcon(theme("mActionRemove"))
+        self.less.setToolTip(tr("Leave this input out"))
+        self.less.setVisible(further)
+        self.less.clicked.connect(self.removed)
         self.words = wrapped(self)
         self.words.linkActivated.connect(lambda: self.edit())
         self.note = Note(parent=self)
@@ -77,6 +91,7 @@ class SourceBox(QWidget):
         top.setSpacing(6)
         top.addWidget(self.combo, 1)
         top.addWidget(self.more)
+        top.addWidget(self.less)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(6)
@@ -119,15 +134,31 @@ class SourceBox(QWidget):
         """Why it cannot be used as it is; empty when it can."""
         return self._problem
 
-    def set_layer(self, layer: QgsMapLayer) -> None:
+    def set_layer(self, layer: Optional[QgsMapLayer]) -> None:
         """Choose a layer."""
         self._choose(None)
         self.combo.setLayer(layer)
 
+    def layers(self) -> list[QgsRasterLayer]:
+        """The raster layers on offer."""
+        offered = [self.combo.layer(place) for place in range(self.combo.count())]
+        return [layer for layer in offered if isinstance(layer, QgsRasterLayer)]
+
+    @staticmethod
+    def kind_of(layer: QgsRasterLayer) -> Optional[str]:
+        """The modality of which a layer is recognised as a whole."""
+        from ...inference import TerraneError, recognise_source
+
+        try:
+            chosen = from_layers([layer])
+            found = recognise_source(chosen.source, chosen.geo)
+        except TerraneError:
+            return None
+        return None if found.problem else found.modality
+
     def suggest(self, active: Optional[QgsMapLayer]) -> None:
         """Start with the active layer if it may be an image, else with the layer of most bands."""
-        layers = [self.combo.layer(place) for place in range(self.combo.count())]
-        images = [layer for layer in layers if isinstance(layer, QgsRasterLayer)]
+        images = self.layers()
         if self._chosen is not None or not images:
             return
         if active is not None and active in images and active.bandCount() > 1:
@@ -199,7 +230,11 @@ class SourceBox(QWidget):
         self._recognition = self._scene = self._input = None
         self._problem = ""
         if not self.title:
-            self.words.setText(tr("Add a Sentinel-2 image to the project, or drop a file here."))
+            self.words.setText(
+                tr("Choose a layer.")
+                if self._further
+                else tr("Add a Sentinel-2 image to the project, or drop a file here.")
+            )
         else:
             self._read()
         self._say()
@@ -243,21 +278,26 @@ class SourceBox(QWidget):
         if scene is not None:
             parts = [
                 input_word(scene.modality),
-                tr("{count} bands").format(count=len(scene.bands)),
+                bands_word(len(scene.bands)),
                 self._resolution(scene.grid),
             ]
             if scene.offset_note:
                 # Where it comes from is for the tooltip.
                 parts.append(offset_word(scene.offset_note.partition(",")[0]))
         elif found is not None:
-            parts = [tr("{count} bands").format(count=len(found.candidates)), tr("not recognised")]
+            parts = [bands_word(len(found.candidates)), tr("not recognised")]
         if found is not None:
             parts.append(link(tr("Change…")))
         if self.title:
             self.words.setText(" · ".join(part if "<a" in part else together(part) for part in parts))
         self.words.setToolTip(scene.offset_note if scene is not None else "")
         self.words.setVisible(bool(self.words.text()))
-        self.note.say(self._problem or "\n".join(scene.warnings if scene is not None else ()))
+        self.complain("")
+
+    def complain(self, words: str) -> None:
+        """Say what is wrong here; without words, what was found when it was read."""
+        scene = self._scene
+        self.note.say(words or self._problem or "\n".join(scene.warnings if scene is not None else ()))
 
     def _resolution(self, grid: Any) -> str:
         metres = self._input.geo.metres_per_unit(grid.crs) if self._input is not None else None

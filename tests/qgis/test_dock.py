@@ -178,7 +178,7 @@ def test_unloading_cancels_what_runs(dock, plugin, layer):
     dock.generate.area.choose("layer")
     dock.generate.run()
     pump(lambda: "of" in dock.generate.bar.words.text())
-    task = dock.generate._task
+    task = dock.generate.runner.task
     plugin.unload()
     assert task.stopped.is_set()
     settle(50)

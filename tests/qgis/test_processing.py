@@ -30,6 +30,14 @@ from qgis_window import pump, ramp_image, read_raster, write_raster
 from toy_pack import BANDS
 
 pytestmark = pytest.mark.qgis
+PARAMETERS = (
+    "INPUT INPUTS TARGETS EXTENT REGION MODEL PRESET SAMPLES PROBABILITY LEVELS COARSE_DEM COORDS SEED STEPS "
+    "CLAMP SAMPLER PRECISION MODALITY MODALITIES BOA_OFFSET GRID STRIDE BATCH RESUME"
+)
+OUTPUTS = (
+    "DEM LULC NDVI S1GRD S1RTC S2L2A COORDS DEM_STD NDVI_STD S1GRD_STD S1RTC_STD S2L2A_STD LULC_PROBABILITY "
+    "LULC_ENTROPY"
+)
 ROOT = Path(__file__).resolve().parents[2]
 
 
@@ -64,19 +72,8 @@ def test_every_parameter_and_output_is_documented(provider):
     for parameter in algorithm.parameterDefinitions():
         assert parameter.help(), parameter.name()
     names = [parameter.name() for parameter in algorithm.parameterDefinitions()]
-    for name in (
-        "INPUT INPUTS TARGETS EXTENT REGION MODEL PRESET SAMPLES PROBABILITY LEVELS COARSE_DEM COORDS SEED "
-        "STEPS CLAMP SAMPLER PRECISION MODALITY MODALITIES BOA_OFFSET GRID STRIDE BATCH RESUME"
-    ).split():
-        assert name in names
-    outputs = [name for name in names if name.startswith("OUTPUT_")]
-    assert set(outputs) == set(
-        (
-            "OUTPUT_DEM OUTPUT_LULC OUTPUT_NDVI OUTPUT_S1GRD OUTPUT_S1RTC OUTPUT_S2L2A OUTPUT_COORDS "
-            "OUTPUT_DEM_STD OUTPUT_NDVI_STD OUTPUT_S1GRD_STD OUTPUT_S1RTC_STD OUTPUT_S2L2A_STD "
-            "OUTPUT_LULC_PROBABILITY OUTPUT_LULC_ENTROPY"
-        ).split()
-    )
+    assert set(PARAMETERS.split()) == {name for name in names if not name.startswith("OUTPUT_")}
+    assert set(OUTPUTS.split()) == {name[7:] for name in names if name.startswith("OUTPUT_")}
     assert algorithm.shortHelpString()
     assert algorithm.canExecute()[0]
 
