@@ -188,8 +188,9 @@ def _work(request: EvaluateRequest, chips: Chips, engine: Engine) -> tuple[tuple
     pairs = request.pairs
     if pairs is None:
         pack = engine.pack
-        inputs = [name for name in pack.inputs if _possible(engine, name, pack)]
-        pairs = all_pairs(inputs, [t for t in pack.targets if t != COORDS], chips)
+        inputs = [name for name in MODALITIES if name in pack.inputs and _possible(engine, name, pack)]
+        targets = [name for name in MODALITIES if name in pack.targets and name != COORDS]
+        pairs = all_pairs(inputs, targets, chips)
     for pair in pairs:
         engine.adapter.check(pair.inputs, (pair.target,))
     return tuple((pair, tuple(chips_of(pair, chips, request.limit))) for pair in pairs)

@@ -62,10 +62,7 @@ def draw(
     elif target in LEVELLED:
         panels += _level_panels(modality, truth, guess, valid)
     else:
-        span = _span(target, truth)
-        panels.append(_panel("Truth", modality, truth, span))
-        panels.append(_panel("Generated", modality, guess, span))
-        panels.append(_difference("Generated − true", modality, guess - truth, valid))
+        panels += _value_panels(modality, truth, guess, valid)
     shown = [inputs[name][0] for name in inputs if MODALITIES[name].classes]
     shown += [truth[0], guess[0]] if modality.classes else []
     return picture(lines, panels, _legend(shown))
@@ -88,11 +85,11 @@ def _percentiles(values: Float32) -> Span:
 
 def _panel(title: str, modality: Modality, values: Float32, span: Span) -> Panel:
     """A modality in its colours; titles name the band where only one is shown."""
-    unit = f" {modality.unit}" if modality.unit else ""
     if modality.classes:
         return Panel(title, _classes(modality, values[0]))
-    if modality.id == "RGB" or modality.id.startswith("S2"):
-        return Panel(title, _true_colour(modality, values), caption="true colour")
+    if _is_colour(modality):
+        return Panel(title, _true_colour(modality, values, values), caption="true colour")
+    unit = _unit(modality)
     stops = LAND if modality.id == "DEM" else VEGETATION if modality.id == "NDVI" else GREY
     ramp = Ramp(stops, f"{number(span[0])}{unit}", f"{number(span[1])}{unit}")
     if len(modality.bands) > 1:
@@ -100,14 +97,24 @@ def _panel(title: str, modality: Modality, values: Float32, span: Span) -> Panel
     return Panel(title, colored(values[0], stops, *span), ramp)
 
 
-def _true_colour(modality: Modality, values: Float32) -> RGB:
+def _unit(modality: Modality) -> str:
+    """The unit after a number, where it is short enough to stand there."""
+    return f" {modality.unit}" if 0 < len(modality.unit) < 5 else ""
+
+
+def _is_colour(modality: Modality) -> bool:
+    return modality.id == "RGB" or modality.id.startswith("S2")
+
+
+def _true_colour(modality: Modality, values: Float32, stretch: Float32) -> RGB:
+    """Red, green and blue; reflectance from the 2nd to the 98th percentile of each band of ``stretch``."""
     names = modality.band_names
     places = [names.index(band) for band in TRUE_COLOUR] if "B04" in names else [0, 1, 2]
     chosen = values[places]
     if modality.id == "RGB":
         stretched = chosen / 255
     else:
-        spans = [_percentiles(band) for band in chosen]
+        spans = [_percentiles(band) for band in stretch[places]]
         stretched = np.stack([(b - low) / max(high - low, 1) for b, (low, high) in zip(chosen, spans)])
     known = np.isfinite(chosen).all(axis=0)
     result: RGB = (np.clip(np.nan_to_num(stretched), 0, 1) * 255).astype(np.uint8).transpose(1, 2, 0)
@@ -124,6 +131,19 @@ def _classes(modality: Modality, values: Float32) -> RGB:
     numbers = np.clip(np.where(known, values, 0), 0, 255).astype(np.uint8)
     result: RGB = table[numbers]
     return result
+
+
+def _value_panels(modality: Modality, truth: Float32, guess: Float32, valid: Mask) -> list[Panel]:
+    """Truth and guess with the colours of the truth's range, and their difference."""
+    if _is_colour(modality):
+        panels = [
+            Panel(title, _true_colour(modality, values, truth), caption="true colour")
+            for title, values in (("Truth", truth), ("Generated, same stretch", guess))
+        ]
+    else:
+        span = _span(modality.id, truth)
+        panels = [_panel("Truth", modality, truth, span), _panel("Generated", modality, guess, span)]
+    return [*panels, _difference("Generated − true", modality, guess - truth, valid)]
 
 
 def _class_panels(modality: Modality, truth: Float32, guess: Float32, valid: Mask) -> list[Panel]:
@@ -162,11 +182,11 @@ def _level_panels(modality: Modality, truth: Float32, guess: Float32, valid: Mas
 def _difference(title: str, modality: Modality, values: Float32, valid: Mask) -> Panel:
     """Generated less true, about 0; the mean over bands where there are several."""
     if len(values) > 1:
-        title += ", mean of bands"
+        title += ", band mean"
     mean = np.where(valid, values.mean(axis=0), np.nan)
     known = np.abs(mean[np.isfinite(mean)])
     most = max(float(np.percentile(known, 98)) if len(known) else 0.0, 1e-6)
-    unit = f" {modality.unit}" if modality.unit else ""
+    unit = _unit(modality)
     ramp = Ramp(DIVERGING, f"−{number(most)}{unit}", f"+{number(most)}{unit}")
     return Panel(title, colored(mean, DIVERGING, -most, most), ramp)
 

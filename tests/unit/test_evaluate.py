@@ -145,6 +145,45 @@ def test_pairs_limit_and_ranges_are_as_asked(chips: Path, toy: Pack) -> None:
     assert files_in(chips.parent / "report") == ["report.json", "report.md"]
 
 
+def test_several_inputs_and_targets_with_bands(
+    tmp_path: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    inputs = ("S2L2A", "S1GRD", "LULC", "COORDS")
+    pack = build_toy_pack(
+        tmp_path_factory.mktemp("packs") / "many",
+        tile=SIDE,
+        inputs=inputs,
+        targets=("DEM", "S1GRD", "LULC", "COORDS"),
+        id="many",
+    )
+    root = tmp_path / "chips"
+    s2 = image(0).astype(np.float32)
+    s1 = np.stack([-12 + s2[0] / 900, -18 + s2[0] / 800])
+    lulc = expected({"S2L2A": s2[None]}, "LULC")[0]
+    write_chip(root, "S2L2A", "a", s2)
+    write_chip(root, "S1GRD", "a", s1, dtype="float32", nodata=None)
+    write_chip(root, "LULC", "a", lulc, dtype="uint8", nodata=None)
+    both = {"S2L2A": s2[None], "S1GRD": s1[None]}
+    write_chip(root, "DEM", "a", expected(both, "DEM")[0], dtype="float32", nodata=None)
+    result = run(root, pack)
+    listed = ["+".join(p["inputs"]) + ":" + p["target"] for p in result.report["pairs"]]
+    assert listed == [
+        *("S2L2A:S1GRD", "S2L2A:DEM", "S2L2A:LULC"),
+        *("S1GRD:DEM", "S1GRD:LULC", "LULC:S1GRD", "LULC:DEM"),
+    ]
+    radar = pair(result, "S1GRD")["overall"]
+    errors = expected({"S2L2A": s2[None]}, "S1GRD")[0] - s1
+    assert radar["bands"]["VH"]["mae"] == pytest.approx(np.abs(errors[1]).mean(), rel=1e-4)
+    assert radar["rmse"] == pytest.approx(np.sqrt(np.square(errors).mean()), rel=1e-4)
+    assert pair(result, "LULC")["overall"]["accuracy"] == 1
+    chosen = parse_pairs("S2L2A+S1GRD:DEM,S2L2A+S1GRD+COORDS:DEM")
+    exact, placed = run(root, pack, pairs=chosen, overwrite=True).report["pairs"]
+    assert exact["overall"]["mae"] == pytest.approx(0, abs=1e-3)
+    assert placed["overall"]["mae"] > 10  # latitude moves the toy pack's elevation
+    names = {path.name for path in (tmp_path / "report" / "pictures").iterdir()}
+    assert names == {"a_S2L2A-S1GRD_to_DEM.png", "a_S2L2A-S1GRD-COORDS_to_DEM.png"}
+
+
 def test_chips_larger_than_a_tile_are_tiled(tmp_path: Path, toy: Pack) -> None:
     root = tmp_path / "chips"
     flat = np.full((12, 80, 50), 2500.0)
