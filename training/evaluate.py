@@ -18,6 +18,7 @@ from typing import Any, Optional
 
 import numpy as np
 from numpy.typing import NDArray
+from terrane.inference.metrics import Confusion, Errors
 
 from .simulate import UNSEEN_SEED, simulate
 from .spectra import BANDS, BARE, BUILT, CLASS_NAMES, CLOUDS, CROPS, RANGE, SNOW, TREES, WATER
@@ -31,8 +32,8 @@ Truth = Mapping[str, NDArray[Any]]
 class Scores:
     """Sums over chips, from which the figures are made."""
 
-    confusion: NDArray[np.int64] = field(default_factory=lambda: np.zeros((10, 10), np.int64))
-    ndvi_error: list[float] = field(default_factory=list)
+    confusion: Confusion = field(default_factory=lambda: Confusion(10))
+    ndvi: Errors = field(default_factory=Errors)
     dem_error: list[float] = field(default_factory=list)
     dem_relief: list[float] = field(default_factory=list)
     dem_detail: list[float] = field(default_factory=list)
@@ -40,10 +41,9 @@ class Scores:
     def add(self, truth: Truth, guess: Truth) -> None:
         """Count one chip: (h, w) arrays by modality."""
         if "LULC" in guess:
-            index = truth["LULC"].astype(np.int64) * 10 + guess["LULC"]
-            self.confusion += np.bincount(index.ravel(), minlength=100)[:100].reshape(10, 10)
+            self.confusion.add(truth["LULC"], guess["LULC"])
         if "NDVI" in guess:
-            self.ndvi_error.append(float(np.abs(truth["NDVI"] - guess["NDVI"]).mean()))
+            self.ndvi.add(truth["NDVI"], guess["NDVI"])
         if "DEM" in guess:
             pair = np.stack([truth["DEM"].ravel(), guess["DEM"].ravel()]).astype(np.float64)
             pair -= pair.mean(axis=1, keepdims=True)  # the level cannot be seen in an image
@@ -55,18 +55,13 @@ class Scores:
     def figures(self) -> dict[str, Any]:
         """Return what was measured, rounded."""
         out: dict[str, Any] = {}
-        hits = np.diag(self.confusion)
-        total = int(self.confusion.sum())
-        if total:
-            union = self.confusion.sum(0) + self.confusion.sum(1) - hits
-            there = self.confusion.sum(1) > 0
-            iou = hits[there] / np.maximum(union[there], 1)
-            out["LULC accuracy"] = round(float(hits.sum() / total), 3)
-            out["LULC mean IoU"] = round(float(iou.mean()), 3)
-            names = [CLASS_NAMES[int(index)] for index in np.flatnonzero(there)]
-            out["LULC IoU"] = {name: round(float(value), 2) for name, value in zip(names, iou)}
-        if self.ndvi_error:
-            out["NDVI mean absolute error"] = round(float(np.mean(self.ndvi_error)), 3)
+        if self.confusion.matrix.any():
+            iou = self.confusion.iou
+            out["LULC accuracy"] = round(self.confusion.accuracy, 3)
+            out["LULC mean IoU"] = round(self.confusion.mean_iou, 3)
+            out["LULC IoU"] = {CLASS_NAMES[c]: round(iou[c], 2) for c in self.confusion.present}
+        if self.ndvi.count.any():
+            out["NDVI mean absolute error"] = round(self.ndvi.mae, 3)
         if self.dem_error:
             out["DEM mean absolute error about the scene's mean, m"] = round(
                 float(np.mean(self.dem_error)), 1
