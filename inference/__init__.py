@@ -39,7 +39,17 @@ if TYPE_CHECKING:
     from .registry import find as find_model
     from .registry import user_folder as models_folder
     from .runtime import available_devices
-    from .tasks.generate import Forecast, GenerateRequest, GenerateResult, forecast, generate
+    from .tasks.generate import (
+        Forecast,
+        GenerateRequest,
+        GenerateResult,
+        calibrate,
+        discard_journal,
+        find_journal,
+        forecast,
+        generate,
+    )
+    from .tasks.journal import JournalInfo
     from .tasks.request import output_paths, product_names
     from .types import BBox, Cancel, Progress, Size, Window
 
@@ -90,6 +100,10 @@ __all__ = [
     "Forecast",
     "GenerateRequest",
     "GenerateResult",
+    "JournalInfo",
+    "calibrate",
+    "discard_journal",
+    "find_journal",
     "forecast",
     "generate",
     "output_paths",
@@ -113,7 +127,8 @@ _HOMES = {
     ".presets": "Options PRESETS",
     ".registry": "cards find_model=find models_folder=user_folder",
     ".runtime": "available_devices",
-    ".tasks.generate": "Forecast GenerateRequest GenerateResult forecast generate",
+    ".tasks.generate": "Forecast GenerateRequest GenerateResult calibrate forecast generate",
+    ".tasks.journal": "JournalInfo discard_journal find_journal",
     ".tasks.request": "output_paths product_names",
 }
 

@@ -58,10 +58,7 @@ def generate(
     geo, cancel = geo or default_geo(), cancel or Cancel()
     cancel.raise_if_set()
     job = prepare(request, geo, engine.pack if engine else None)
-    check_run(
-        job.layout, job.products, request.outputs,
-        vectors=job.vectors, features=list(job.vectors), resume=request.resume, overwrite=request.overwrite,
-    )  # fmt: skip
+    _check_run(job)
     for scene in request.scenes:
         check_values(scene, geo)
     engine = engine or _engine(request, job.pack)
@@ -86,6 +83,14 @@ def generate(
         peak_rss_mb=peak_rss_mb(),
         warnings=_warnings(job, engine),
     )
+
+
+def _check_run(job: Job) -> None:
+    request = job.request
+    check_run(
+        job.layout, job.products, request.outputs,
+        vectors=job.vectors, features=list(job.vectors), resume=request.resume, overwrite=request.overwrite,
+    )  # fmt: skip
 
 
 def _run(
@@ -233,6 +238,8 @@ def calibrate(
     job = prepare(request, geo, engine.pack if engine else None)
     engine = engine or _engine(request, job.pack)
     engine.adapter.check(_inputs(request), request.targets)
+    if request.outputs:
+        _check_run(job)
     batch = request.batch or default_batch(job.pack, engine.device)
     seconds = seconds_per_tile(
         job.layout, _compute(job, engine), batch=batch, geo=geo, cancel=cancel, seed=request.seed

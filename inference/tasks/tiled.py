@@ -26,7 +26,7 @@ from typing import Any, Callable, Optional
 import numpy.typing as npt
 
 from ..adapters.base import TileKey
-from ..errors import ExtentError, InputError, TerraneError
+from ..errors import Cancelled, ExtentError, InputError, TerraneError
 from ..io import default_geo
 from ..io.base import Geo
 from ..io.output import MARGIN, bytes_needed
@@ -151,6 +151,8 @@ def run_tiled(
     except TerraneError as error:
         if journal.done > journal.skipped:
             error.kept = (journal.done, layout.tiles)
+            if isinstance(error, Cancelled):
+                error.args = (f"Cancelled; {journal.done} of {layout.tiles} tiles are kept.",)
         raise
     finally:
         if journal.done > journal.skipped:

@@ -8,11 +8,22 @@ import json
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from typing import Any, Optional, Union
+from typing import TYPE_CHECKING, Any, Optional, Union
 
-from ..console import say
-from ..errors import InputError, OutputError
+from ..console import duration, say
+from ..errors import Cancelled, InputError, OutputError, TerraneError
 from ..io.base import BandRef
+from ..io.output import size_text
+from ..presets import Options
+from ..tasks.request import SCHEMA
+
+if TYPE_CHECKING:
+    from ..tasks.request import Forecast
+
+__all__ = [
+    "SCHEMA", "add_json", "add_options", "add_running", "add_scene", "forecast_words", "ids", "open_scene",
+    "options_of", "output_folder", "print_json", "region_of", "telling_what_is_kept",
+]  # fmt: skip
 
 
 def print_json(envelope: Mapping[str, Any]) -> None:
@@ -49,6 +60,82 @@ def add_scene(parser: argparse.ArgumentParser) -> None:
         help="added to digital numbers (−1000 for Sentinel-2 since baseline 04.00); read from metadata "
         "where there is any",
     )
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """The preset's knobs one by one."""
+    knobs = parser.add_argument_group("in place of what the preset says")
+    knobs.add_argument("--steps", type=int, metavar="N", help="denoising steps of diffusion decoders")
+    knobs.add_argument(
+        "--clamp", metavar="LIMIT", help="limit of predictions: reference, or a number of standard deviations"
+    )
+    knobs.add_argument("--sampler", help="argmax, or top_p: draw from the likeliest tokens")
+    knobs.add_argument("--precision", help="fp32 or int8")
+    knobs.add_argument(
+        "--tile", type=int, metavar="PIXELS", help="side of a tile, where a model leaves a choice"
+    )
+    knobs.add_argument("--stride", type=int, metavar="PIXELS", help="from one tile to the next")
+
+
+def options_of(arguments: argparse.Namespace) -> Options:
+    """What ``add_options``'s arguments say. Raises InputError."""
+    clamp: Union[str, float, None] = arguments.clamp
+    if clamp not in (None, "reference"):
+        try:
+            clamp = float(str(clamp))
+        except ValueError as error:
+            raise InputError(
+                f'--clamp takes "reference" or a number of standard deviations, not {clamp!r}.'
+            ) from error
+    return Options(
+        steps=arguments.steps,
+        clamp=clamp,
+        sampler=arguments.sampler,
+        precision=arguments.precision,
+        tile=arguments.tile,
+        stride=arguments.stride,
+    )
+
+
+def add_running(parser: argparse.ArgumentParser) -> None:
+    """The arguments of every run over tiles: what on, what if there is something already, what to tell."""
+    parser.add_argument("--overwrite", action="store_true", help="replace outputs that exist")
+    parser.add_argument("--resume", action="store_true", help="go on where an interrupted run stopped")
+    parser.add_argument(
+        "--forecast",
+        "--dry-run",
+        action="store_true",
+        help="only say how many tiles, how long and how much disk it would take",
+    )
+    parser.add_argument("--runtime", default="onnx", help="onnx (default) or torch")
+    parser.add_argument("--device", default="auto", help="auto (default), cpu, cuda, …; see: terrane devices")
+    parser.add_argument("--threads", type=int, metavar="N", help="processor threads (default: all cores)")
+    parser.add_argument("--batch", type=int, metavar="N", help="tiles per run of the model")
+    parser.add_argument("--quiet", action="store_true", help="no progress")
+
+
+def forecast_words(seen: Forecast) -> str:
+    """A forecast in a line: "3249 tiles · about 1 h 30 min · up to 12.3 GB of disk"."""
+    words = [f"{seen.tiles} tile{'' if seen.tiles == 1 else 's'}"]
+    if seen.tiles_done:
+        words[0] += f", {seen.tiles_done} of them done"
+    if seen.seconds is not None:
+        words.append(f"about {duration(seen.seconds)}")
+    words.append(f"up to {size_text(seen.bytes_needed)} of disk")
+    return " · ".join(words)
+
+
+@contextmanager
+def telling_what_is_kept() -> Iterator[None]:
+    """Add to the error that stops a run how to go on with what is done."""
+    try:
+        yield
+    except TerraneError as error:
+        if error.kept is not None:
+            done, total = error.kept
+            kept = f"{done} of {total} tiles are kept; run again with --resume to continue."
+            error.args = (f"Cancelled; {kept}" if isinstance(error, Cancelled) else f"{error} {kept}",)
+        raise
 
 
 def _band_map(pairs: Optional[Sequence[str]]) -> Optional[dict[str, Union[int, BandRef]]]:

@@ -4,13 +4,20 @@
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import sys
-from typing import Any
+from typing import TYPE_CHECKING, Any, Optional, Union
 
 from ..console import ProgressLine, duration, note, run_cancellable, say
 from ..types import BBox, Cancel
 from . import common
 from .common import add_json, add_scene, ids, output_folder, print_json, region_of
+
+if TYPE_CHECKING:
+    from ..tasks.generate import Engine, Forecast, GenerateRequest, GenerateResult
+
+LONG = 32
+"""Tiles from which on a run is measured and announced before it starts."""
 
 
 def add(verbs: Any) -> None:
@@ -18,6 +25,15 @@ def add(verbs: Any) -> None:
     text = "generate other modalities of a scene"
     parser = verbs.add_parser("generate", help=text, description=text.capitalize() + ".", allow_abbrev=False)
     add_scene(parser)
+    parser.add_argument(
+        "--also",
+        nargs="+",
+        action="append",
+        default=[],
+        metavar="[MODALITY=]SOURCE",
+        help="one more input of the same place, read onto the first one's grid: S1GRD=s1.tif",
+    )
+    parser.add_argument("--coords", action="store_true", help="the place on the Earth as one more input")
     parser.add_argument(
         "--to", nargs="+", required=True, metavar="TARGET", help="DEM, LULC, NDVI, …, in order"
     )
@@ -29,53 +45,134 @@ def add(verbs: Any) -> None:
     parser.add_argument("--extent-crs", metavar="CRS", help="CRS of --extent (default: the scene's)")
     parser.add_argument("--region", metavar="FILE", help="GeoJSON polygons: only inside of them")
     parser.add_argument("--grid", default="model", help="pixels of the result: model (default) or input")
-    parser.add_argument("--overwrite", action="store_true", help="replace outputs that exist")
-    parser.add_argument("--runtime", default="onnx", help="onnx (default) or torch")
-    parser.add_argument("--device", default="auto", help="auto (default), cpu, cuda, …; see: terrane devices")
-    parser.add_argument("--threads", type=int, metavar="N", help="processor threads (default: all cores)")
-    parser.add_argument("--batch", type=int, metavar="N", help="tiles per run of the model")
-    parser.add_argument("--quiet", action="store_true", help="no progress")
+    _add_uncertainty(parser)
+    _add_levels(parser)
+    common.add_options(parser)
+    common.add_running(parser)
     add_json(parser)
     parser.set_defaults(run=run)
 
 
+def _add_uncertainty(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--samples",
+        type=int,
+        default=1,
+        metavar="N",
+        help="draw N times: mean and standard deviation, or class probability and entropy",
+    )
+    parser.add_argument(
+        "--probability", action="store_true", help="also the probability of the chosen class (land cover)"
+    )
+
+
+def _add_levels(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--levels",
+        default="solved",
+        help="elevation tiles: solved (default), or tiles: as the model gives them",
+    )
+    parser.add_argument("--coarse-dem", metavar="FILE", help="an elevation model to tie the levels to")
+
+
 def run(arguments: argparse.Namespace) -> int:
     """Generate modalities of a scene."""
-    from ..tasks.generate import GenerateRequest, GenerateResult, generate
-    from ..tasks.request import output_paths
+    from ..tasks.generate import forecast, generate
 
     line = None if arguments.quiet else ProgressLine(sys.stderr)
 
-    def work(cancel: Cancel) -> GenerateResult:
-        scene = common.open_scene(arguments)
-        targets = ids(arguments.to)
-        extent = BBox(*arguments.extent) if arguments.extent else None
-        region, crs = region_of(arguments)
+    def work(cancel: Cancel) -> Union[GenerateResult, Forecast]:
         with output_folder(arguments.output) as folder:
-            request = GenerateRequest(
-                scenes=(scene,),
-                targets=targets,
-                outputs=output_paths(folder, scene.name, targets),
-                model=arguments.model,
-                preset=arguments.preset,
-                seed=arguments.seed,
-                extent=extent,
-                extent_crs=crs,
-                region=region,
-                grid=arguments.grid,
-                overwrite=arguments.overwrite,
-                runtime=arguments.runtime,
-                device=arguments.device,
-                threads=arguments.threads,
-                batch=arguments.batch,
-            )
-            return generate(request, progress=line, cancel=cancel)
+            request = _request(arguments, folder)
+            engine = None
+            seen = forecast(request)
+            many = seen.tiles - seen.tiles_done >= LONG
+            if seen.seconds is None and (arguments.forecast or (many and not arguments.quiet)):
+                engine = _measure(request, cancel)
+                seen = forecast(request)
+            if arguments.forecast:
+                return seen
+            if many and not arguments.quiet:
+                note(common.forecast_words(seen))
+            return generate(request, progress=line, cancel=cancel, engine=engine)
 
     try:
-        result = run_cancellable(work)
+        with common.telling_what_is_kept():
+            result = run_cancellable(work)
     finally:
         if line is not None:
             line.close()
+    if arguments.forecast:
+        return _show_forecast(result, arguments)
+    return _show(result, arguments)
+
+
+def _request(arguments: argparse.Namespace, folder: str) -> GenerateRequest:
+    from ..tasks.request import GenerateRequest, output_paths, product_names
+
+    scenes = (common.open_scene(arguments), *(_also(words) for words in arguments.also))
+    coarse = arguments.coarse_dem
+    targets = ids(arguments.to)
+    extent = BBox(*arguments.extent) if arguments.extent else None
+    region, crs = region_of(arguments)
+    names = product_names(targets, samples=arguments.samples, probability=arguments.probability)
+    return GenerateRequest(
+        scenes=scenes,
+        targets=targets,
+        outputs=output_paths(folder, scenes[0].name, names),
+        model=arguments.model,
+        preset=arguments.preset,
+        seed=arguments.seed,
+        extent=extent,
+        extent_crs=crs,
+        region=region,
+        grid=arguments.grid,
+        overwrite=arguments.overwrite,
+        runtime=arguments.runtime,
+        device=arguments.device,
+        threads=arguments.threads,
+        batch=arguments.batch,
+        coords=arguments.coords,
+        samples=arguments.samples,
+        probability=arguments.probability,
+        options=common.options_of(arguments),
+        levels=arguments.levels,
+        coarse_dem=_also([f"DEM={coarse}"]) if coarse else None,
+        resume=arguments.resume,
+    )
+
+
+def _also(words: list[str]) -> Any:
+    """A scene of ``[MODALITY=]SOURCE [SOURCE …]``."""
+    from .. import api
+    from ..modalities import MODALITIES
+
+    name, equals, first = words[0].partition("=")
+    modality: Optional[str] = name.upper() if equals and name.upper() in MODALITIES else None
+    sources = [first if modality else words[0], *words[1:]]
+    return api.open(sources[0] if len(sources) == 1 else sources, modality=modality)
+
+
+def _measure(request: GenerateRequest, cancel: Cancel) -> Engine:
+    """Load the model and run it on a few tiles, for the forecast."""
+    from .. import registry
+    from ..tasks.generate import calibrate, load_engine
+
+    pack = registry.find(request.model)
+    engine = load_engine(pack, runtime=request.runtime, device=request.device, threads=request.threads)
+    calibrate(request, cancel=cancel, engine=engine)
+    return engine
+
+
+def _show_forecast(seen: Any, arguments: argparse.Namespace) -> int:
+    if arguments.json:
+        print_json({"schema": common.SCHEMA, "verb": "generate", "forecast": dataclasses.asdict(seen)})
+    else:
+        say(common.forecast_words(seen))
+    return 0
+
+
+def _show(result: Any, arguments: argparse.Namespace) -> int:
     for warning in result.warnings:
         note(warning)
     if arguments.json:

@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Whatever stops a run leaves nothing behind: no file, no folder, no thread."""
+"""Whatever stops a run leaves nothing behind but the journal of what is done: no file, no folder, no thread."""
 
 from __future__ import annotations
 
+import dataclasses
 import os
 import signal
 import subprocess
@@ -17,11 +18,18 @@ import numpy as np
 import pytest
 from rasters import files_in, ramp_image, read, write_scene
 from terrane.inference.adapters.terramind import TerraMind
-from terrane.inference.errors import Cancelled, DiskFull, OutOfMemory, OutputError, SourceError
+from terrane.inference.errors import (
+    Cancelled,
+    DiskFull,
+    OutOfMemory,
+    OutputError,
+    SourceError,
+    TerraneError,
+)
 from terrane.inference.io.rasterio_geo import RasterioGeo
 from terrane.inference.io.scene import open_scene
 from terrane.inference.packs.manifest import Pack
-from terrane.inference.tasks.generate import GenerateRequest, generate
+from terrane.inference.tasks.generate import GenerateRequest, discard_journal, find_journal, generate
 from terrane.inference.types import Cancel, Progress
 from toy_pack import build_toy_pack
 
@@ -48,7 +56,8 @@ def out(tmp_path: Path) -> Iterator[Path]:
     folder.mkdir()
     yield folder
     assert not [t.name for t in threading.enumerate() if t.name.startswith("terrane-")]
-    assert files_in(folder) == []
+    left = [name for name in files_in(folder) if ".journal" not in name]
+    assert left == []
 
 
 def ask(tmp_path: Path, out: Path, pack: Pack, height: int = 120) -> GenerateRequest:
@@ -112,8 +121,18 @@ def test_a_failure_of_rasters_leaves_nothing(
     tmp_path: Path, out: Path, toy: Pack, place: str, after: int, make: Any, error: type[Exception]
 ) -> None:
     request = ask(tmp_path, out, toy)
-    with pytest.raises(error):
+    with pytest.raises(error) as caught:
         generate(request, geo=FaultyGeo(fail=place, after=after, error=make))
+    kept = find_journal(request.outputs)
+    assert kept is not None
+    assert 0 < kept.done <= kept.total == 20
+    if isinstance(caught.value, TerraneError) and error is not OutOfMemory:
+        assert caught.value.kept == (kept.done, kept.total)
+    again = generate(dataclasses.replace(request, resume=True))
+    assert again.resumed == kept.done
+    assert sorted(files_in(out)) == ["s2_DEM.tif", "s2_LULC.tif", "s2_LULC.tif.aux.xml"]
+    for name in files_in(out):
+        (out / name).unlink()
 
 
 @pytest.mark.parametrize(
@@ -136,12 +155,16 @@ def test_a_failure_of_the_model_leaves_nothing(
         return real(self, *args, **kwargs)
 
     monkeypatch.setattr(TerraMind, "generate", failing)
+    request = ask(tmp_path, out, toy)
     with pytest.raises(error):
-        generate(ask(tmp_path, out, toy))
+        generate(request)
+    kept = find_journal(request.outputs)
+    assert kept is not None
+    assert kept.done == 6
 
 
 @pytest.mark.parametrize("after", [0, 2, 10, 11, 12])
-def test_cancelling_at_any_time_leaves_nothing(tmp_path: Path, out: Path, toy: Pack, after: int) -> None:
+def test_cancelling_at_any_time_keeps_what_is_done(tmp_path: Path, out: Path, toy: Pack, after: int) -> None:
     cancel = Cancel()
     calls = []
 
@@ -150,8 +173,19 @@ def test_cancelling_at_any_time_leaves_nothing(tmp_path: Path, out: Path, toy: P
         if len(calls) > after:
             cancel.set()
 
-    with pytest.raises(Cancelled):
-        generate(ask(tmp_path, out, toy), progress=press, cancel=cancel)
+    request = ask(tmp_path, out, toy)
+    with pytest.raises(Cancelled) as caught:
+        generate(request, progress=press, cancel=cancel)
+    kept = find_journal(request.outputs)
+    done = kept.done if kept else 0
+    assert done == min(2 * after, 20)
+    assert str(caught.value) == (
+        f"Cancelled; {done} of 20 tiles are kept." if done else "Cancelled; nothing was written."
+    )
+    if not done:
+        assert files_in(out) == []
+    discard_journal(request.outputs)
+    assert files_in(out) == []
 
 
 def test_a_button_pressed_before_the_start_starts_nothing(tmp_path: Path, out: Path, toy: Pack) -> None:
@@ -210,10 +244,10 @@ def wait_for(
 
 @pytest.mark.skipif(sys.platform == "win32", reason="signals are POSIX's")
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_ctrl_c_exits_130_and_leaves_nothing(tmp_path: Path, out: Path, slow: Pack, number: int) -> None:
+def test_ctrl_c_exits_130_and_leaves_no_output(tmp_path: Path, out: Path, slow: Pack, number: int) -> None:
     ask(tmp_path, out, slow)
     with start(command(tmp_path, out, slow)) as run:
-        assert wait_for(out, "*.part.tif", run) is not None
+        assert wait_for(out, "journal.json", run) is not None
         run.send_signal(number)
         pressed = time.monotonic()
         stdout, stderr = run.communicate(timeout=30)
@@ -230,7 +264,7 @@ def test_a_killed_run_leaves_no_output_and_the_next_one_cleans_up(
     folder = tmp_path / "killed"
     ask(tmp_path, folder, toy)
     with start(command(tmp_path, folder, slow)) as run:
-        assert wait_for(folder, "*.part.tif", run) is not None
+        assert wait_for(folder, "journal.json", run) is not None
         run.kill()
     left = files_in(folder)
     assert left
