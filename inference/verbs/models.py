@@ -11,7 +11,7 @@ from typing import Any
 from ..console import ProgressLine, note, run_cancellable, say, table
 from ..tasks.request import SCHEMA
 from ..types import Cancel
-from . import models_quantise
+from . import models_finetuned, models_pull, models_quantise
 from .common import add_json, ids, print_json
 from .models_quantise import add_int8, check_int8, say_errors, variants_json
 
@@ -44,6 +44,8 @@ def add(verbs: Any) -> None:
     add_json(convert)
     convert.set_defaults(run=models_convert)
     models_quantise.add_action(actions)
+    models_pull.add_action(actions)
+    models_finetuned.add_action(actions)
 
 
 def models_list(arguments: argparse.Namespace) -> int:
@@ -59,7 +61,13 @@ def models_list(arguments: argparse.Namespace) -> int:
         note("No model is installed.")
         return 0
     rows = [
-        (card.id, card.name, " ".join(card.inputs), " ".join(card.targets), card.error or card.notice)
+        (
+            card.id,
+            card.name,
+            " ".join(card.inputs),
+            " ".join(card.targets or card.tasks),
+            card.error or card.notice,
+        )
         for card in found
     ]
     table([("id", "name", "takes", "makes", "note"), *rows])
@@ -72,6 +80,7 @@ def _card_json(card: Any) -> dict[str, Any]:
         "name": card.name,
         "inputs": list(card.inputs),
         "targets": list(card.targets),
+        "tasks": list(card.tasks),
         "license": card.license,
         "notice": card.notice,
         "path": str(card.path),
@@ -93,6 +102,8 @@ def models_info(arguments: argparse.Namespace) -> int:
         "tasks": list(pack.tasks),
         "inputs": {name: list(spec.bands) for name, spec in pack.inputs.items()},
         "targets": {name: spec.unit for name, spec in pack.targets.items()},
+        "classes": [spec.name for spec in pack.classes],
+        "estimates": dict.fromkeys(pack.output.names, pack.output.unit) if pack.output else {},
         "gsd": pack.gsd,
         "tile": pack.tile,
         "patch": pack.patch,
