@@ -36,6 +36,8 @@ from .manifest import Pack, write_pack
 
 PRETRAINING = "pretraining"
 """In place of a statistics file: those that TerraMind itself was trained with."""
+BOA_OFFSET = -1000.0
+"""BOA_ADD_OFFSET of Sentinel-2 since processing baseline 04.00, in digital numbers."""
 ACCEPTED = 1e-3
 """Largest difference from terratorch, relative to the largest answer, with which a pack is still written."""
 MEMORY_FIXED, MEMORY_PER_BYTE = 1_800_000_000, 2
@@ -270,13 +272,15 @@ def _manifest(
     specs = {}
     for modality in inputs.names.values():
         statistics = known[modality]
-        offset = options.offset if modality.startswith("S2") else "none"
+        sentinel2 = modality.startswith("S2")
+        # The engine takes the offset out of every scene: a model that saw it gets its means moved instead.
+        moved = BOA_OFFSET if sentinel2 and options.offset == "keep" else 0.0
         specs[modality] = {
             "bands": list(statistics.bands),
             "unit": MODALITIES[modality].unit,
-            "mean": list(statistics.mean),
+            "mean": [mean + moved for mean in statistics.mean],
             "std": list(statistics.std),
-            "offset": offset,
+            "offset": "remove" if sentinel2 else "none",
         }
     training = {"data": settings.data_class or "unknown", "checkpoint": checkpoint.name, "backbone": backbone}
     if inputs.thinks:
