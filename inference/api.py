@@ -18,7 +18,7 @@ import weakref
 from collections.abc import Mapping, Sequence
 from contextlib import closing, suppress
 from pathlib import Path
-from typing import Any, Optional, Union, overload
+from typing import Any, Optional, TypeVar, Union
 
 import numpy as np
 import numpy.typing as npt
@@ -27,14 +27,16 @@ from . import registry
 from .errors import InputError, OutputError
 from .grid import Grid
 from .io import default_geo
-from .io.base import BandRef, Geo, RasterInfo
+from .io.base import BandRef, Features, Geo, RasterInfo
 from .io.scene import Scene, open_scene
 from .packs.manifest import Pack
+from .presets import AS_PRESET, Options
 from .tasks.generate import Engine, GenerateRequest, GenerateResult, generate, load_engine
-from .tasks.request import Polygons
+from .tasks.request import COORDS, Polygons, output_paths, product_names
 from .types import BBox, Cancel, ProgressCallback
 
 PathLike = Union[str, "os.PathLike[str]"]
+M = TypeVar("M", bound="Made")
 BandMap = Mapping[str, Union[int, BandRef]]
 
 
@@ -69,17 +71,67 @@ def load(
     return Model(load_engine(pack, runtime=runtime, device=device, threads=threads))
 
 
-class Raster:
-    """A generated raster in a temporary file, until it is saved. The file goes with this object."""
+class Made:
+    """A generated file. Unless it was made into a folder of the user's, it is temporary, and goes with this
+    object: save it."""
 
-    def __init__(self, path: str, modality: str, result: GenerateResult, geo: Geo) -> None:
+    def __init__(self, path: str, modality: str, result: GenerateResult, geo: Geo, *, keep: bool) -> None:
         self.path = path
         """Where it is now."""
         self.modality = modality
+        """What it is: "DEM", "DEM_std", …"""
         self.result = result
         """The run that made it."""
         self._geo = geo
-        self._cleanup = weakref.finalize(self, shutil.rmtree, os.path.dirname(path), ignore_errors=True)
+        folder = None if keep else os.path.dirname(path)
+        self._cleanup = weakref.finalize(self, _remove, folder)
+
+    def save(self, path: PathLike, *, overwrite: bool = False) -> Path:
+        """Copy it to a file that appears when it is complete. Raises OutputError."""
+        goal = Path(os.fspath(path))
+        if goal.exists() and not overwrite:
+            raise OutputError(f"The output {goal} exists already. Overwrite it, or choose another name.")
+        part = goal.with_name(f".{goal.name}.{os.getpid()}.part")
+        try:
+            shutil.copyfile(self.path, part)
+            sidecar = self.path + ".aux.xml"
+            if os.path.exists(sidecar):
+                shutil.copyfile(sidecar, f"{goal}.aux.xml")
+            else:
+                Path(f"{goal}.aux.xml").unlink(missing_ok=True)
+            os.replace(part, goal)
+        except OSError as error:
+            with suppress(OSError):
+                part.unlink()
+            raise OutputError(f"{goal} cannot be written ({error.strerror or error}).") from error
+        return goal
+
+    def close(self) -> None:
+        """Delete it now, if it is temporary."""
+        self._cleanup()
+
+    def __enter__(self: M) -> M:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+def _remove(folder: Optional[str]) -> None:
+    if folder is not None:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+class Places(Made):
+    """Generated coordinates: one point per tile."""
+
+    def read(self) -> Features:
+        """All points with their columns."""
+        return self._geo.read_features(self.path)
+
+
+class Raster(Made):
+    """A generated raster."""
 
     @property
     def info(self) -> RasterInfo:
@@ -104,36 +156,6 @@ class Raster:
         filled = values if nodata is None else np.where(valid, values, np.float32(nodata))
         return filled.astype(info.bands[0].dtype)
 
-    def save(self, path: PathLike, *, overwrite: bool = False) -> Path:
-        """Copy it to a GeoTIFF that appears when it is complete. Raises OutputError."""
-        goal = Path(os.fspath(path))
-        if goal.exists() and not overwrite:
-            raise OutputError(f"The output {goal} exists already. Overwrite it, or choose another name.")
-        part = goal.with_name(f".{goal.name}.{os.getpid()}.part")
-        try:
-            shutil.copyfile(self.path, part)
-            sidecar = self.path + ".aux.xml"
-            if os.path.exists(sidecar):
-                shutil.copyfile(sidecar, f"{goal}.aux.xml")
-            else:
-                Path(f"{goal}.aux.xml").unlink(missing_ok=True)
-            os.replace(part, goal)
-        except OSError as error:
-            with suppress(OSError):
-                part.unlink()
-            raise OutputError(f"{goal} cannot be written ({error.strerror or error}).") from error
-        return goal
-
-    def close(self) -> None:
-        """Delete the temporary file now."""
-        self._cleanup()
-
-    def __enter__(self) -> Raster:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
-
 
 class Model:
     """A loaded model. Use it for as many scenes as you like, one at a time."""
@@ -151,44 +173,10 @@ class Model:
         """What really runs it, as the runtime reports it."""
         return self._engine.device
 
-    @overload
     def generate(
         self,
-        scene: Scene,
-        to: str,
-        *,
-        preset: str = ...,
-        seed: int = ...,
-        extent: Optional[Sequence[float]] = ...,
-        extent_crs: Optional[str] = ...,
-        region: Optional[Polygons] = ...,
-        grid: str = ...,
-        batch: Optional[int] = ...,
-        progress: Optional[ProgressCallback] = ...,
-        cancel: Optional[Cancel] = ...,
-    ) -> Raster: ...
-
-    @overload
-    def generate(
-        self,
-        scene: Scene,
-        to: Union[list[str], tuple[str, ...]],
-        *,
-        preset: str = ...,
-        seed: int = ...,
-        extent: Optional[Sequence[float]] = ...,
-        extent_crs: Optional[str] = ...,
-        region: Optional[Polygons] = ...,
-        grid: str = ...,
-        batch: Optional[int] = ...,
-        progress: Optional[ProgressCallback] = ...,
-        cancel: Optional[Cancel] = ...,
-    ) -> dict[str, Raster]: ...
-
-    def generate(
-        self,
-        scene: Scene,
-        to: Union[str, list[str], tuple[str, ...]],
+        scene: Union[Scene, Sequence[Scene]],
+        to: Union[str, Sequence[str]],
         *,
         preset: str = "balanced",
         seed: int = 0,
@@ -197,38 +185,82 @@ class Model:
         region: Optional[Polygons] = None,
         grid: str = "model",
         batch: Optional[int] = None,
+        coords: bool = False,
+        samples: int = 1,
+        probability: bool = False,
+        options: Options = AS_PRESET,
+        levels: str = "solved",
+        coarse_dem: Optional[Scene] = None,
+        into: Optional[PathLike] = None,
+        overwrite: bool = False,
+        resume: bool = False,
         progress: Optional[ProgressCallback] = None,
         cancel: Optional[Cancel] = None,
-    ) -> Union[Raster, dict[str, Raster]]:
-        """Generate one target ("DEM") or several in order (["DEM", "LULC"]; gives a dict).
+    ) -> Any:
+        """Generate one target ("DEM": gives a Raster) or several in order (["DEM", "LULC"]: gives a dict).
 
-        ``extent`` is (xmin, ymin, xmax, ymax) in ``extent_crs`` (the scene's own if None); ``grid`` is
-        "model" or "input". Raises InputError and its kinds, MachineError, Cancelled.
+        ``scene`` may be several of one place, one per modality; the first defines the grid. ``extent`` is
+        (xmin, ymin, xmax, ymax) in ``extent_crs`` (the first scene's own if None); ``grid`` is "model" or
+        "input". ``samples`` from 2 on and ``probability`` add products of their own ("DEM_std",
+        "LULC_probability", …) and always give a dict. ``options`` turns the preset's knobs one by one.
+        Results are temporary files, unless a folder is given with ``into``; there an interrupted run can
+        be resumed. Raises InputError and its kinds, MachineError, Cancelled.
         """
+        scenes = (scene,) if isinstance(scene, Scene) else tuple(scene)
         targets = (to,) if isinstance(to, str) else tuple(to)
         if extent is not None and len(extent) != 4:
             raise InputError("The extent must be four numbers: XMIN YMIN XMAX YMAX.")
-        geo = default_geo()
-        folders = {target: tempfile.mkdtemp(prefix="terrane-") for target in targets}
-        outputs = {t: os.path.join(folder, f"{scene.name}_{t}.tif") for t, folder in folders.items()}
-        request = GenerateRequest(
-            scenes=(scene,),
-            targets=targets,
-            outputs=outputs,
-            model=self.pack.id,
-            preset=preset,
-            seed=seed,
-            extent=None if extent is None else BBox(*map(float, extent)),
-            extent_crs=extent_crs,
-            region=region,
-            grid=grid,
-            batch=batch,
-        )
-        try:
+        if resume and into is None:
+            raise InputError("To resume a run, give the folder that it was made into.")
+        names = product_names(targets, samples=samples, probability=probability)
+        stem = scenes[0].name if scenes else ""
+        with _Folders(names, None if into is None else os.fspath(into)) as folders:
+            outputs = {name: output_paths(folders.of(name), stem, [name])[name] for name in names}
+            request = GenerateRequest(
+                scenes=scenes,
+                targets=targets,
+                outputs=outputs,
+                model=self.pack.id,
+                preset=preset,
+                seed=seed,
+                extent=None if extent is None else BBox(*map(float, extent)),
+                extent_crs=extent_crs,
+                region=region,
+                grid=grid,
+                batch=batch,
+                coords=coords,
+                samples=samples,
+                probability=probability,
+                options=options,
+                levels=levels,
+                coarse_dem=coarse_dem,
+                overwrite=overwrite,
+                resume=resume,
+            )
+            geo = default_geo()
             result = generate(request, progress=progress, cancel=cancel, geo=geo, engine=self._engine)
-        except BaseException:
-            for folder in folders.values():
+        made = {
+            name: (Places if name == COORDS else Raster)(path, name, result, geo, keep=into is not None)
+            for name, path in outputs.items()
+        }
+        return made[to] if isinstance(to, str) and len(made) == 1 else made
+
+
+class _Folders:
+    """Where results go: the user's folder, or a temporary one each, which a failed run does not leave."""
+
+    def __init__(self, names: Sequence[str], into: Optional[str]) -> None:
+        self._into = into
+        self._made = {name: tempfile.mkdtemp(prefix="terrane-") for name in names} if into is None else {}
+
+    def of(self, name: str) -> str:
+        """The folder of one result."""
+        return self._made[name] if self._into is None else self._into
+
+    def __enter__(self) -> _Folders:
+        return self
+
+    def __exit__(self, kind: Optional[type[BaseException]], *_: object) -> None:
+        if kind is not None:
+            for folder in self._made.values():
                 shutil.rmtree(folder, ignore_errors=True)
-            raise
-        rasters = {target: Raster(path, target, result, geo) for target, path in outputs.items()}
-        return rasters[to] if isinstance(to, str) else rasters
