@@ -11,7 +11,7 @@ from typing import Any, Optional
 from ..console import ProgressLine, duration, note, run_cancellable, say, table
 from ..errors import InputError
 from ..types import Cancel
-from .common import add_json, print_json
+from .common import add_json, add_options, options_of, print_json
 
 
 def add(verbs: Any) -> None:
@@ -38,6 +38,7 @@ def add(verbs: Any) -> None:
         help="data range of SSIM and PSNR, such as DEM=8000 (default: the span of the truth)",
     )
     parser.add_argument("--no-pictures", action="store_true", help="figures only")
+    add_options(parser)
     parser.add_argument("--overwrite", action="store_true", help="replace a report that exists")
     parser.add_argument("--runtime", default="onnx", help="onnx (default) or torch")
     parser.add_argument("--device", default="auto", help="auto (default), cpu, cuda, …; see: terrane devices")
@@ -75,6 +76,7 @@ def run(arguments: argparse.Namespace) -> int:
             model=arguments.model,
             pairs=parse_pairs(arguments.pairs) if arguments.pairs else None,
             preset=arguments.preset,
+            options=options_of(arguments),
             seed=arguments.seed,
             limit=arguments.limit,
             ranges=_ranges(arguments.data_range),

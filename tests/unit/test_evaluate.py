@@ -288,9 +288,11 @@ def test_the_command_prints_figures_or_one_object(
     assert "S2L2A → DEM  2      MAE 10.0 m · RMSE 10.0 m" in text.out
     assert text.out.splitlines()[-1] == f"{out}/report.md"
     assert "2 of 2 comparisons" in text.err
-    assert cli.main([*words, "--overwrite", "--json", "--quiet", "--no-pictures"]) == 0
+    assert cli.main([*words, "--overwrite", "--json", "--quiet", "--no-pictures", "--steps", "3"]) == 0
     text = capsys.readouterr()
     content = json.loads(text.out)
+    assert content["options"] == {"steps": 3}
+    assert "Preset: balanced, steps 3; seed 0" in (out / "report.md").read_text(encoding="utf-8")
     assert content["outputs"] == {"report": f"{out}/report.json", "table": f"{out}/report.md"}
     assert content["pairs"][0]["overall"]["mae"] == pytest.approx(10, rel=1e-4)
     assert cli.main([*words]) == 2
