@@ -44,7 +44,13 @@ def product_word(product: str) -> str:
 
 def short_word(product: str) -> str:
     """A product in a message."""
-    known = {"DEM": tr("Elevation"), "NDVI": "NDVI"}
+    known = {
+        "DEM": tr("Elevation"),
+        "NDVI": "NDVI",
+        "S1GRD": tr("Radar S1 GRD"),
+        "S1RTC": tr("Radar S1 RTC"),
+        "S2L2A": "Sentinel-2 L2A",
+    }
     modality, kind = split_product(product)
     if not kind:
         return known.get(product, target_word(product))
@@ -97,6 +103,36 @@ def unit_word(modality: str) -> str:
         "S2L2A": tr("Surface reflectance × 10,000 in the 12 bands of Sentinel-2."),
         "COORDS": tr("Points: where the model believes each tile to be, and how far that is from the truth."),
     }.get(modality, "")
+
+
+def levels_word(levels: str) -> str:
+    """What the engine did to the levels of elevation tiles (its tag TERRANE_LEVELS)."""
+    tied = "solved, tied to "
+    if levels.startswith(tied):
+        return tr("Levels are tied to {layer}.").format(layer=levels[len(tied) :])
+    return {
+        "solved, relative": tr(
+            "Levels are relative: tiles agree with one another, but heights above the sea may be off as a whole."
+        ),
+        "per tile": tr("Each tile keeps the level that the model gave it: there are steps between tiles."),
+    }.get(levels, "")
+
+
+def value_word(modality: str, value: float) -> str:
+    """A value with its unit, as a legend has it."""
+    unit = {"DEM": " m", "S1GRD": " dB", "S1RTC": " dB"}.get(modality, "")
+    return f"{QLocale().toString(value, 'g', 3)}{unit}"
+
+
+def doubt_word(kind: str) -> str:
+    """What a layer on the uncertainty of another shows."""
+    return {
+        "std": tr(
+            "How far the model's draws lie apart (standard deviation), not how far they are from the truth."
+        ),
+        "probability": tr("How likely the model takes the chosen class to be, from 0 to 1."),
+        "entropy": tr("How undecided the model is between classes: 0 certain, 1 all the same to it."),
+    }.get(kind, "")
 
 
 def class_word(value: int, fallback: str) -> str:

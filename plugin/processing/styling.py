@@ -5,23 +5,22 @@ from __future__ import annotations
 
 from typing import Any
 
-from qgis.core import QgsProcessingLayerPostProcessorInterface, QgsRasterLayer
+from qgis.core import QgsProcessingLayerPostProcessorInterface
 
-from .. import results, styles
+from .. import results
 from ..words import layer_word
 
 
 class Styler(QgsProcessingLayerPostProcessorInterface):
     """Kept alive by the algorithm until the layer is loaded."""
 
-    def __init__(self, modality: str) -> None:
+    def __init__(self, product: str) -> None:
         super().__init__()
-        self._modality = modality
+        self._product = product
 
     def postProcessLayer(self, layer: Any, _context: Any, _feedback: Any) -> None:
         """See QgsProcessingLayerPostProcessorInterface (main thread)."""
-        if isinstance(layer, QgsRasterLayer) and layer.isValid():
-            layer.setName(layer_word(self._modality))
-            styles.apply(layer, self._modality)
-            results.describe(layer, self._modality)
+        if layer.isValid():
+            layer.setName(layer_word(self._product))
+            results.finish(layer, self._product)
             layer.triggerRepaint()
