@@ -16,6 +16,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Optional
 
+import numpy as np
+
 from ..errors import PackError, RuntimeMissing
 from ..runtime.base import Array
 from ..types import Cancel, ProgressCallback
@@ -44,7 +46,7 @@ def quantise_static(
     ``work`` is a folder for temporary files. Raises RuntimeMissing, PackError, Cancelled.
     """
     quantization = _quantization()
-    prepared = _prepared(source, work)
+    prepared = _prepared(source, work, feeds[0])
     with _quiet():
         quantization.quantize_static(
             str(prepared),
@@ -88,7 +90,7 @@ def _quantization() -> Any:
     return quantization
 
 
-def _prepared(source: Path, work: Path) -> Path:
+def _prepared(source: Path, work: Path, feed: Optional[Mapping[str, Array]] = None) -> Path:
     """The graph with what is constant computed beforehand, in one file: weights must be constants."""
     import onnx
     import onnxruntime as ort
@@ -112,8 +114,48 @@ def _prepared(source: Path, work: Path) -> Path:
         node.name = node.name or f"node_{number}"
     model.metadata_props.add(key=_PREPARED[0], value=_PREPARED[1])
     path = work / "prepared.onnx"
+    if feed is not None:
+        _fix_shapes(model, feed, path)
     onnx.save_model(model, str(path))
     return path
+
+
+def _fix_shapes(model: Any, feed: Mapping[str, Array], scratch: Path) -> None:
+    """Write shapes that only reshape something as constants, but for the batch.
+
+    Each one would cost a pass over its image: what is quantised must be converted back to be asked for its
+    shape. The shapes are those that batches of one and of two show.
+    """
+    import onnx
+    import onnxruntime as ort
+    from onnx import helper, numpy_helper
+
+    users: dict[str, list[tuple[str, int]]] = {}
+    for node in model.graph.node:
+        for place, name in enumerate(node.input):
+            users.setdefault(name, []).append((node.op_type, place))
+    names = [
+        node.output[0]
+        for node in model.graph.node
+        if node.op_type == "Shape" and all(user == ("Reshape", 1) for user in users.get(node.output[0], []))
+    ]
+    own = len(model.graph.output)
+    model.graph.output.extend(
+        helper.make_tensor_value_info(name, onnx.TensorProto.INT64, None) for name in names
+    )
+    onnx.save_model(model, str(scratch))
+    del model.graph.output[own:]
+    session = ort.InferenceSession(str(scratch), providers=["CPUExecutionProvider"])
+    twice = {name: np.concatenate([array, array]) for name, array in feed.items()}
+    shapes = zip(names, session.run(names, dict(feed)), session.run(names, twice))
+    known = {
+        name: one[1:] for name, one, two in shapes if one[0] * 2 == two[0] and (one[1:] == two[1:]).all()
+    }
+    kept = [node for node in model.graph.node if node.op_type != "Shape" or node.output[0] not in known]
+    del model.graph.node[:]
+    model.graph.node.extend(kept)
+    for name, rest in known.items():
+        model.graph.initializer.append(numpy_helper.from_array(np.array([-1, *rest], np.int64), name))
 
 
 def _ends(path: Path) -> list[str]:

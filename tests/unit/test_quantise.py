@@ -111,6 +111,23 @@ def test_first_and_last_convolutions_stay(both: Pack) -> None:
     assert len(plain) < 0.3 * len(all_of_them)
 
 
+def test_batches_of_any_size_run_alike(both: Pack) -> None:
+    """Shapes are written as constants, but never the batch's."""
+    assert operators(both, "decode_DEM").count("Shape") < operators(both, "decode_DEM", "onnx").count("Shape")
+    graph = make_runtime("onnx", device="cpu", threads=1).load(both.graph_path("decode_DEM", FORM))
+    rng = np.random.default_rng(0)
+    tokens = both.graphs["decode_DEM"].inputs["ids"][1]
+    feeds = {
+        "noisy": rng.standard_normal((3, 1, TILE, TILE)).astype(np.float32),
+        "timestep": np.array([999, 499, 99]),
+        "ids": rng.integers(0, 15360, (3, int(tokens))),
+    }
+    together = graph.run(feeds)["x0"]
+    for i in range(3):
+        alone = graph.run({k: v[i : i + 1] for k, v in feeds.items()})["x0"]
+        np.testing.assert_allclose(alone[0], together[i], atol=1e-5)
+
+
 def test_only_decoders_are_quantised_and_the_source_stays(full: Pack, both: Pack) -> None:
     assert [name for name, spec in both.graphs.items() if FORM in spec.forms] == ["decode_DEM", "decode_LULC"]
     assert load_pack(both.root) == both
