@@ -33,6 +33,8 @@ if TYPE_CHECKING:
     from .io.scene import Scene, open_scene, recognise_source
     from .modalities import MODALITIES
     from .packs.convert import convert_checkpoint
+    from .packs.hub import SIZES as OFFICIAL_SIZES
+    from .packs.hub import files_of as official_files
     from .packs.variants import error_rows
     from .presets import PRESETS, Options
     from .registry import cards
@@ -52,6 +54,7 @@ if TYPE_CHECKING:
     from .tasks.journal import JournalInfo
     from .tasks.request import output_paths, product_names
     from .types import BBox, Cancel, Progress, Size, Window
+    from .worker_client import run_worker
 
 __all__ = [
     # what can go wrong
@@ -88,6 +91,7 @@ __all__ = [
     "open_scene",
     "recognise_source",
     # models
+    "OFFICIAL_SIZES",
     "Options",
     "PRESETS",
     "available_devices",
@@ -96,6 +100,8 @@ __all__ = [
     "error_rows",
     "find_model",
     "models_folder",
+    "official_files",
+    "run_worker",
     # tasks
     "Forecast",
     "GenerateRequest",
@@ -123,6 +129,7 @@ _HOMES = {
     ".io.scene": "Scene open_scene recognise_source",
     ".modalities": "MODALITIES",
     ".packs.convert": "convert_checkpoint",
+    ".packs.hub": "OFFICIAL_SIZES=SIZES official_files=files_of",
     ".packs.variants": "error_rows",
     ".presets": "Options PRESETS",
     ".registry": "cards find_model=find models_folder=user_folder",
@@ -130,6 +137,7 @@ _HOMES = {
     ".tasks.generate": "Forecast GenerateRequest GenerateResult calibrate forecast generate",
     ".tasks.journal": "JournalInfo discard_journal find_journal",
     ".tasks.request": "output_paths product_names",
+    ".worker_client": "run_worker",
 }
 
 
