@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     from ..tasks.request import Forecast
 
 __all__ = [
-    "SCHEMA", "add_json", "add_options", "add_running", "add_scene", "forecast_words", "ids", "open_scene",
-    "options_of", "output_folder", "print_json", "region_of", "telling_what_is_kept",
+    "SCHEMA", "add_also", "add_area", "add_json", "add_options", "add_running", "add_scene", "forecast_words",
+    "ids", "open_also", "open_scene", "options_of", "output_folder", "print_json", "region_of", "telling_what_is_kept",
 ]  # fmt: skip
 
 
@@ -60,6 +60,26 @@ def add_scene(parser: argparse.ArgumentParser) -> None:
         help="added to digital numbers (−1000 for Sentinel-2 since baseline 04.00); read from metadata "
         "where there is any",
     )
+
+
+def add_also(parser: argparse.ArgumentParser) -> None:
+    """Further inputs of the same place."""
+    parser.add_argument(
+        "--also",
+        nargs="+",
+        action="append",
+        default=[],
+        metavar="[MODALITY=]SOURCE",
+        help="one more input of the same place, read onto the first one's grid: S1GRD=s1.tif",
+    )
+
+
+def add_area(parser: argparse.ArgumentParser) -> None:
+    """Where to work, and on which pixels."""
+    parser.add_argument("--extent", nargs=4, type=float, metavar=("XMIN", "YMIN", "XMAX", "YMAX"))
+    parser.add_argument("--extent-crs", metavar="CRS", help="CRS of --extent (default: the scene's)")
+    parser.add_argument("--region", metavar="FILE", help="GeoJSON polygons: only inside of them")
+    parser.add_argument("--grid", default="model", help="pixels of the result: model (default) or input")
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
@@ -165,6 +185,17 @@ def open_scene(arguments: argparse.Namespace) -> Any:
         bands=_band_map(arguments.bands),
         boa_offset=arguments.boa_offset,
     )
+
+
+def open_also(words: Sequence[str]) -> Any:
+    """A scene of ``[MODALITY=]SOURCE [SOURCE …]``. Raises SourceError, BandError."""
+    from .. import api
+    from ..modalities import MODALITIES
+
+    name, equals, first = words[0].partition("=")
+    modality: Optional[str] = name.upper() if equals and name.upper() in MODALITIES else None
+    sources = [first if modality else words[0], *words[1:]]
+    return api.open(sources[0] if len(sources) == 1 else sources, modality=modality)
 
 
 @contextmanager

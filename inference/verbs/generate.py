@@ -6,7 +6,7 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import sys
-from typing import TYPE_CHECKING, Any, Optional, Union
+from typing import TYPE_CHECKING, Any, Union
 
 from ..console import ProgressLine, duration, note, run_cancellable, say
 from ..types import BBox, Cancel
@@ -25,14 +25,7 @@ def add(verbs: Any) -> None:
     text = "generate other modalities of a scene"
     parser = verbs.add_parser("generate", help=text, description=text.capitalize() + ".", allow_abbrev=False)
     add_scene(parser)
-    parser.add_argument(
-        "--also",
-        nargs="+",
-        action="append",
-        default=[],
-        metavar="[MODALITY=]SOURCE",
-        help="one more input of the same place, read onto the first one's grid: S1GRD=s1.tif",
-    )
+    common.add_also(parser)
     parser.add_argument("--coords", action="store_true", help="the place on the Earth as one more input")
     parser.add_argument(
         "--to", nargs="+", required=True, metavar="TARGET", help="DEM, LULC, NDVI, …, in order"
@@ -41,10 +34,7 @@ def add(verbs: Any) -> None:
     parser.add_argument("--model", default="starter", help="id or path of a model pack (default: starter)")
     parser.add_argument("--preset", default="balanced", help="exact, balanced (default) or fast")
     parser.add_argument("--seed", type=int, default=0, help="for presets that draw (default: 0)")
-    parser.add_argument("--extent", nargs=4, type=float, metavar=("XMIN", "YMIN", "XMAX", "YMAX"))
-    parser.add_argument("--extent-crs", metavar="CRS", help="CRS of --extent (default: the scene's)")
-    parser.add_argument("--region", metavar="FILE", help="GeoJSON polygons: only inside of them")
-    parser.add_argument("--grid", default="model", help="pixels of the result: model (default) or input")
+    common.add_area(parser)
     _add_uncertainty(parser)
     _add_levels(parser)
     common.add_options(parser)
@@ -110,7 +100,7 @@ def run(arguments: argparse.Namespace) -> int:
 def _request(arguments: argparse.Namespace, folder: str) -> GenerateRequest:
     from ..tasks.request import GenerateRequest, output_paths, product_names
 
-    scenes = (common.open_scene(arguments), *(_also(words) for words in arguments.also))
+    scenes = (common.open_scene(arguments), *(common.open_also(words) for words in arguments.also))
     coarse = arguments.coarse_dem
     targets = ids(arguments.to)
     extent = BBox(*arguments.extent) if arguments.extent else None
@@ -137,20 +127,9 @@ def _request(arguments: argparse.Namespace, folder: str) -> GenerateRequest:
         probability=arguments.probability,
         options=common.options_of(arguments),
         levels=arguments.levels,
-        coarse_dem=_also([f"DEM={coarse}"]) if coarse else None,
+        coarse_dem=common.open_also([f"DEM={coarse}"]) if coarse else None,
         resume=arguments.resume,
     )
-
-
-def _also(words: list[str]) -> Any:
-    """A scene of ``[MODALITY=]SOURCE [SOURCE …]``."""
-    from .. import api
-    from ..modalities import MODALITIES
-
-    name, equals, first = words[0].partition("=")
-    modality: Optional[str] = name.upper() if equals and name.upper() in MODALITIES else None
-    sources = [first if modality else words[0], *words[1:]]
-    return api.open(sources[0] if len(sources) == 1 else sources, modality=modality)
 
 
 def _measure(request: GenerateRequest, cancel: Cancel) -> Engine:
