@@ -75,6 +75,8 @@ class OutputSpec:
     categories: Sequence[str] = ()
     """Class names by value, for a one-band byte raster."""
     tags: Mapping[str, str] = field(default_factory=dict)
+    half: bool = False
+    """Store float32 as half floats (GeoTIFF's 16 bits): half the size, three digits, at most ±65504."""
 
 
 @dataclass(frozen=True)

@@ -106,8 +106,8 @@ class BaseGeo(ABC):
         """Create a plain tiled GeoTIFF of the spec's type and nodata. Raises OSError."""
 
     @abstractmethod
-    def _copy(self, source: str, path: str, options: Mapping[str, str]) -> None:
-        """CreateCopy of a VRT text as a COG. Raises OSError."""
+    def _copy(self, source: str, path: str, driver: str, options: Mapping[str, str]) -> None:
+        """CreateCopy of a VRT text by a driver ("COG"). Raises OSError."""
 
     @abstractmethod
     def _save_features(self, path: str, format_: vectors.Format, features: Features, layer: str) -> None:

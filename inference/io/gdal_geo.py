@@ -111,7 +111,7 @@ class GdalSink:
     """A plain GeoTIFF open for writing (see ``output.RasterSink``)."""
 
     def __init__(self, path: str, grid: Grid, spec: OutputSpec) -> None:
-        options = [f"{k}={v}" for k, v in creation_options().items()]
+        options = [f"{k}={v}" for k, v in creation_options(spec).items()]
         kind = getattr(gdal, f"GDT_{GDAL_TYPES[spec.dtype]}")
         self._type = kind
         driver = gdal.GetDriverByName("GTiff")
@@ -198,14 +198,14 @@ class GdalGeo(BaseGeo):
     def _sink(self, path: str, grid: Grid, spec: OutputSpec) -> RasterSink:
         return GdalSink(path, grid, spec)
 
-    def _copy(self, source: str, path: str, options: Mapping[str, str]) -> None:
+    def _copy(self, source: str, path: str, driver: str, options: Mapping[str, str]) -> None:
         dressed = call(gdal.OpenEx, source, gdal.OF_RASTER)
-        driver = gdal.GetDriverByName("COG")
-        if driver is None:
-            raise GdalError("this GDAL has no COG driver")
-        copy = call(driver.CreateCopy, path, dressed, 0, [f"{k}={v}" for k, v in options.items()])
+        found = gdal.GetDriverByName(driver)
+        if found is None:
+            raise GdalError(f"this GDAL has no {driver} driver")
+        copy = call(found.CreateCopy, path, dressed, 0, [f"{k}={v}" for k, v in options.items()])
         if copy is None:
-            raise GdalError("GDAL could not write the Cloud-Optimized GeoTIFF")
+            raise GdalError("GDAL could not write the GeoTIFF")
         try:
             call(copy.FlushCache)
         finally:

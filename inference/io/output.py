@@ -28,6 +28,13 @@ from .vrt import GDAL_TYPES, output_vrt
 BLOCK = 256
 """Side of the blocks of outputs, pixels."""
 
+MANY = 16
+"""Rasters of more bands keep each band by itself, in blocks of a quarter of that side: pixel by pixel, GDAL
+would decode all bands to show one, again and again from 128 bands on (measured: 200 times slower)."""
+
+HALF_MAX = 65504
+"""Largest half float (IEEE 754 binary16)."""
+
 MARGIN = 2**20
 """Bytes for headers and sidecar files in the forecast."""
 
@@ -45,13 +52,19 @@ class RasterSink(Protocol):
 
 
 SinkFactory = Callable[[str, Grid, OutputSpec], RasterSink]
-CopyFunction = Callable[[str, str, Mapping[str, str]], None]
+CopyFunction = Callable[[str, str, str, Mapping[str, str]], None]
+
+
+def block_side(spec: OutputSpec) -> int:
+    """Side of a raster's blocks in pixels."""
+    return BLOCK if len(spec.band_names) <= MANY else BLOCK // 4
 
 
 def raw_bytes(grid: Grid, spec: OutputSpec) -> int:
     """Bytes of the plain temporary file: whole blocks, uncompressed."""
-    across, down = -(-grid.width // BLOCK), -(-grid.height // BLOCK)
-    return across * down * BLOCK * BLOCK * np.dtype(spec.dtype).itemsize * len(spec.band_names)
+    side = block_side(spec)
+    across, down = -(-grid.width // side), -(-grid.height // side)
+    return across * down * side * side * np.dtype(spec.dtype).itemsize * len(spec.band_names)
 
 
 def bytes_needed(grid: Grid, spec: OutputSpec) -> int:
@@ -59,9 +72,11 @@ def bytes_needed(grid: Grid, spec: OutputSpec) -> int:
     return int(raw_bytes(grid, spec) * (1 + 1 / 3 + 4 / 3)) + MARGIN
 
 
-def creation_options() -> dict[str, str]:
+def creation_options(spec: OutputSpec) -> dict[str, str]:
     """How the plain temporary file is made."""
-    return {"TILED": "YES", "BLOCKXSIZE": str(BLOCK), "BLOCKYSIZE": str(BLOCK), "BIGTIFF": "IF_SAFER"}
+    side = str(block_side(spec))
+    shape = {"TILED": "YES", "BLOCKXSIZE": side, "BLOCKYSIZE": side, "BIGTIFF": "IF_SAFER"}
+    return {**shape, "INTERLEAVE": "BAND"} if len(spec.band_names) > MANY else shape
 
 
 def cog_options(spec: OutputSpec) -> dict[str, str]:
@@ -74,6 +89,22 @@ def cog_options(spec: OutputSpec) -> dict[str, str]:
         "BIGTIFF": "IF_SAFER",
         "OVERVIEW_RESAMPLING": "MODE" if classes else "AVERAGE",
     }
+
+
+def is_cog(spec: OutputSpec) -> bool:
+    """Whether an output is a Cloud-Optimized GeoTIFF, else a tiled one without overviews.
+
+    GDAL's COG driver keeps bands apart from 3.11 on only, and half floats from 3.7 on.
+    """
+    return len(spec.band_names) <= MANY and not spec.half
+
+
+def tiled_options(spec: OutputSpec) -> dict[str, str]:
+    """How an output is made that is no COG."""
+    predictor = "3" if np.dtype(spec.dtype).kind == "f" else "2"
+    # Hundreds of bands of floats hardly get smaller by trying harder, only slower.
+    options = {**creation_options(spec), "COMPRESS": "DEFLATE", "ZLEVEL": "1", "PREDICTOR": predictor}
+    return {**options, "NBITS": "16"} if spec.half else options
 
 
 def size_text(count: int) -> str:
@@ -165,6 +196,9 @@ class FileWriter:
             raise ValueError(f"expected {shape} {self._spec.dtype}, not {values.shape} {values.dtype}")
         if self._sink is None:
             raise ValueError("this output is closed")
+        if self._spec.half:
+            # GDAL cuts digits off where it makes half floats of floats; rounded ones pass unchanged.
+            values = np.clip(values, -HALF_MAX, HALF_MAX).astype(np.float16).astype(np.float32)
         try:
             # GDAL reports a full disk late, at the flush of some block; ask beforehand as well.
             if _free(self._folder) < values.nbytes:
@@ -182,7 +216,9 @@ class FileWriter:
             sink.close()
             if os.path.getsize(self._plain) < raw_bytes(self._grid, self._spec):
                 raise OSError(errno.ENOSPC, "the temporary file was cut short")
-            self._copy(output_vrt(self._plain, self._grid, self._spec), self._cog, cog_options(self._spec))
+            driver, options = ("COG", cog_options) if is_cog(self._spec) else ("GTiff", tiled_options)
+            vrt = output_vrt(self._plain, self._grid, self._spec)
+            self._copy(vrt, self._cog, driver, options(self._spec))
             self._rename()
         except OSError as error:
             raise self._failed(error) from error

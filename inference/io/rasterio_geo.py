@@ -97,7 +97,7 @@ class RasterioSink:
                     dtype=spec.dtype,
                     nodata=spec.nodata,
                     transform=rasterio.Affine(*grid.transform),
-                    **creation_options(),
+                    **creation_options(spec),
                 )
         except FAILURES as error:
             raise OSError(_words(error)) from error
@@ -164,10 +164,10 @@ class RasterioGeo(BaseGeo):
     def _sink(self, path: str, grid: Grid, spec: OutputSpec) -> RasterSink:
         return RasterioSink(path, grid, spec)
 
-    def _copy(self, source: str, path: str, options: Mapping[str, str]) -> None:
+    def _copy(self, source: str, path: str, driver: str, options: Mapping[str, str]) -> None:
         try:
             with _session(), rasterio.open(source) as dressed:
-                rasterio.shutil.copy(dressed, path, driver="COG", **options)
+                rasterio.shutil.copy(dressed, path, driver=driver, **options)
         except FAILURES as error:
             raise OSError(_words(error)) from error
         if not os.path.exists(path):

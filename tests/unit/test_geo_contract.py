@@ -177,6 +177,26 @@ def test_floats_survive_to_the_last_digit(geo, both, tmp_path, nodata):
         np.testing.assert_array_equal(got, values)
 
 
+@pytest.mark.parametrize("count", [3, 200])
+def test_half_floats(geo, both, tmp_path, count):
+    grid = utm(geo, 150, 130, 160.0)
+    values = noise((count, 130, 150), 4) / 100
+    values[:, 3, 5] = np.nan
+    spec = OutputSpec(
+        "float32", math.nan, [f"e{i:03d}" for i in range(count)], half=True, tags={"TERRANE_A": "b"}
+    )
+    path = save(geo, tmp_path / "a.tif", grid, values, spec)
+    for reading in both:
+        info = reading.describe(path)
+        assert info.grid.transform == grid.transform
+        assert (info.bands[1].description, info.tags["TERRANE_A"]) == ("e001", "b")
+        got, valid = reading.reader([BandRef(path, i + 1) for i in range(count)], grid).read(grid.window)
+        np.testing.assert_array_equal(got, values.astype("float16").astype("float32"))
+        np.testing.assert_array_equal(valid, np.isfinite(values))
+    save(geo, tmp_path / "b.tif", grid, values, OutputSpec("float32", math.nan, spec.band_names))
+    assert Path(path).stat().st_size < 0.6 * (tmp_path / "b.tif").stat().st_size
+
+
 def test_outputs_are_equal_to_the_byte(both, tmp_path):
     values = noise((1, 600, 700), 5)
     values[0, :100, :100] = -9999
