@@ -9,13 +9,19 @@ tiles of a connected part changes nothing, so levels stay relative unless height
 (anchors) tie them down.
 
 Everything is robust: a pair is compared by a mean that ignores its extreme pixels, and pairs or anchors
-that contradict the rest lose their weight (iteratively re-weighted least squares with Cauchy's weights).
+that contradict the rest lose their weight (iteratively re-weighted least squares).
+
+Where nothing is known from elsewhere, a small bias of the model, a slope that it puts into every tile, would
+add up to a ramp across the scene. How much the overlaps contradict each other is seen from closed loops of
+them, how much the tiles' own levels differ from the solved ones from the solution; the levels that are kept
+weigh both: neighbours agree with each other, and over long distances the model's own levels prevail. With
+overlaps as good as the patchwork is bad, which is what this is for, the second hardly counts.
 Numpy alone; several thousand tiles take a second.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any, Callable, NamedTuple, Optional
 
 import numpy as np
@@ -38,15 +44,16 @@ normal noise, and indifferent to a quarter of wild pixels on each side."""
 CORRELATED = 256
 """Neighbouring pixels whose errors count as one: a patch of 16 × 16, which a model makes as a whole."""
 
-ANCHOR_STD = 2.0
-"""Metres by which a coarse DEM's mean over a tile is taken to be off: Copernicus GLO-30 promises a relative
-vertical accuracy better than 2 m on slopes up to 20 % (Copernicus DEM Product Handbook)."""
+ANCHOR_STD = 0.5
+"""Metres by which a coarse DEM's mean over a tile is taken to be off. The Copernicus DEM promises a relative
+vertical accuracy of 2 m from point to point (90 %, slopes up to 20 %; Product Handbook), that is 1.2 m of
+standard deviation; the mean over a square kilometre is better."""
 
 _LEAST_WEIGHT = 1e-5  # of an outlier, so that nothing comes loose
 _ROUNDS = 40
 _COOLING = 0.5  # at most so fast does the estimate of the scatter fall
 _CLOSE = 1e-3  # metres: when re-weighting changes less than this, it is done
-_PRECISION = 1e-10  # of conjugate gradients, relative
+_PRECISION = 1e-7  # of conjugate gradients, relative
 
 
 class Edges(NamedTuple):
@@ -166,21 +173,54 @@ def solve(tiles: int, edges: Edges, *, anchors: Optional[Anchors] = None) -> Sol
     system = _System(tiles, edges)
     offsets = system.robust(None)
     offsets -= _per_part(np.mean, part, np.arange(tiles), offsets)[part]
-    tied = np.zeros(tiles, np.bool_)
-    if anchors is None:
-        return Solution(offsets, part, tied)
-    ground = np.full(len(anchors.tile), tiles)
-    known = _usable(tiles, Edges(anchors.tile, ground, anchors.difference, anchors.weight), tiles + 1)
-    if len(known.a) == 0:
-        return Solution(offsets, part, tied)
+    known = _believed(offsets, edges, _grounded(tiles, anchors))
     tied = np.isin(part, part[known.a])
+    own = _own_levels(part, offsets, ~tied)
     # How much the overlaps contradict each other is known from the solution without anchors; were it
     # estimated together with them, each kind could outvote the other more and more.
-    looser = edges._replace(weight=edges.weight / max(1.0, system.scale) ** 2)
-    both = Edges(*(np.concatenate(pair) for pair in zip(looser, known)))
+    surer = edges._replace(weight=edges.weight / system.scale**2)
+    rows = Edges(*(np.concatenate(columns) for columns in zip(surer, known, own)))
     start = offsets + _per_part(np.median, part, known.a, -known.difference - offsets[known.a])[part]
-    offsets = _System(tiles, both, groups=(len(edges.a), len(known.a))).robust(start)
-    return Solution(offsets, part, tied)
+    start[known.a] = -known.difference
+    offsets = _System(tiles, rows, judged=len(edges.a), floor=1.0).robust(start)
+    means = _per_part(np.mean, part, np.arange(tiles), offsets)[part]
+    return Solution(np.where(tied, offsets, offsets - means), part, tied)
+
+
+def _grounded(tiles: int, anchors: Optional[Anchors]) -> Edges:
+    """Anchors as edges to the ground, which is node number ``tiles``."""
+    if anchors is None:
+        return _usable(tiles, Edges(*([()] * 4)), tiles)  # type: ignore[arg-type]
+    ground = np.full(len(anchors.tile), tiles)
+    return _usable(tiles, Edges(anchors.tile, ground, anchors.difference, anchors.weight), tiles + 1)
+
+
+def _believed(offsets: Float64, edges: Edges, known: Edges) -> Edges:
+    """The anchors without those far from what their neighbours' anchors and the overlaps make of them.
+
+    Far is measured by how far they are usually: a model whose overlaps agree, but that draws its relief
+    too flat, must not overrule heights that are known.
+    """
+    shift = np.full(len(offsets), np.nan)
+    shift[known.a] = -known.difference - offsets[known.a]
+    ends, others = np.concatenate((edges.a, edges.b)), np.concatenate((edges.b, edges.a))
+    both = np.isfinite(shift[ends]) & np.isfinite(shift[others])
+    ends, others = ends[both], others[both]
+    around = _per_part(np.median, np.arange(len(offsets)), ends, shift[others])
+    count = np.bincount(ends, minlength=len(offsets))
+    away = np.abs(shift - around)[known.a]
+    judged = count[known.a] > 1
+    usual = 1.4826 * float(np.median(away[judged])) if judged.any() else 0.0
+    good = ~judged | (away <= 4 * max(usual, 4 * ANCHOR_STD))
+    return Edges(*(column[good] for column in known))
+
+
+def _own_levels(part: Ints, offsets: Float64, chosen: Mask) -> Edges:
+    """Rows that hold some tiles to the level they came with, as firmly as levels turned out to be right."""
+    squares = _per_part(np.mean, part, np.arange(len(part)), offsets**2)[part]
+    tile = np.flatnonzero(chosen & (squares > 0))
+    ground = np.full(len(tile), len(part))
+    return Edges(tile, ground, np.zeros(len(tile)), 1 / squares[tile])
 
 
 def components(tiles: int, a: Ints, b: Ints) -> Ints:
@@ -230,20 +270,25 @@ def _cauchy(residuals: Float64) -> Float64:
 class _System:
     """Least squares over rows that each say x[a] − x[b] = −difference; x of the ground is 0."""
 
-    def __init__(self, tiles: int, rows: Edges, groups: Sequence[int] = ()) -> None:
+    def __init__(
+        self, tiles: int, rows: Edges, *, judged: Optional[int] = None, floor: Optional[float] = None
+    ) -> None:
+        """``judged``: so many rows at the beginning may turn out to be outliers and be forgotten; None: all.
+        The rest only loses weight as it gets far out.
+        ``floor``: the scatter is taken to be at least this, in standard deviations of the rows."""
         self._tiles, self._a, self._b = tiles, rows.a, rows.b
         self._difference, self._root = rows.difference, np.sqrt(rows.weight)
-        self._groups = np.cumsum(groups)[:-1]
-        self._scales: list[float] = []
-        # Twenty times _CLOSE, or re-weighting would seem done while an outlier is being found out.
-        self._least_scale = 20 * _CLOSE * float(np.median(self._root)) if len(rows.a) else 1.0
-        self.scale = 0.0
+        self._judged = len(rows.a) if judged is None else judged
+        if floor is None:
+            # Twenty times _CLOSE, or re-weighting would seem done while an outlier is being found out.
+            floor = 20 * _CLOSE * float(np.median(self._root)) if len(rows.a) else 1.0
+        self._floor = floor
+        self.scale = np.inf
         """Robust standard deviation of the weighted residuals: 1 where weights are as they should be."""
 
     def robust(self, start: Optional[Float64]) -> Float64:
         """Offsets (tiles,) by re-weighting; from plain least squares, or from where one is already."""
         x = np.zeros(self._tiles) if start is None else start
-        self._scales = [np.inf] * (len(self._groups) + 1)
         reweight = np.ones(len(self._a)) if start is None else self._reweighted(x, _huber)
         # Huber's weights find their way from anywhere; Cauchy's then forget what is far out.
         for weights in (_huber, _cauchy):
@@ -252,7 +297,9 @@ class _System:
                 reweight = self._reweighted(x, weights)
                 if np.abs(x - before).max(initial=0.0) < _CLOSE:
                     break
-        self.scale = self._scales[0]
+        # Of m rows, as many as there are offsets are free to vanish: the others show the scatter.
+        redundancy = 1 - len(np.unique((self._a, self._b))) / max(1, len(self._a))
+        self.scale = max(self.scale / np.sqrt(max(redundancy, 0.05)), self._floor)
         return x
 
     def _residuals(self, x: Float64) -> Float64:
@@ -260,21 +307,19 @@ class _System:
         return np.asarray((x[self._a] - x[self._b] + self._difference) * self._root)
 
     def _reweighted(self, x: Float64, weights: Callable[[Float64], Float64]) -> Float64:
-        """Weights of the rows; each group is judged by its own scatter.
+        """Weights of the rows by their residuals, measured by their scatter.
 
         The scatter comes down step by step: tiles that agree already must not make outliers of
         their neighbours that do not yet.
         """
-        parts = []
-        for number, residuals in enumerate(np.split(np.abs(self._residuals(x)), self._groups)):
-            scale = 1.4826 * float(np.median(residuals)) if len(residuals) else 0.0
-            if len(self._groups):
-                scale = max(1.0, scale)  # nothing is an outlier that errs as much as it may
-            if np.isfinite(self._scales[number]):
-                scale = max(scale, _COOLING * self._scales[number])
-            self._scales[number] = max(scale, self._least_scale)
-            parts.append(np.maximum(weights(residuals / self._scales[number]), _LEAST_WEIGHT))
-        return np.concatenate(parts)
+        residuals, others = np.split(np.abs(self._residuals(x)), [self._judged])
+        scale = 1.4826 * float(np.median(residuals)) if len(residuals) else 0.0
+        if np.isfinite(self.scale):
+            scale = max(scale, _COOLING * self.scale)
+        self.scale = max(scale, self._floor)
+        usual = max(1.0, 1.4826 * float(np.median(others))) if len(others) else 1.0
+        first = np.maximum(weights(residuals / self.scale), _LEAST_WEIGHT)
+        return np.concatenate((first, _huber(others / usual)))
 
     def _least_squares(self, x: Float64, weight: Float64) -> Float64:
         """Conjugate gradients with the diagonal as preconditioner, from ``x``.
