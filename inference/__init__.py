@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from .io.scene import Scene, open_scene, recognise_source
     from .modalities import MODALITIES
     from .packs.convert import convert_checkpoint
+    from .packs.convert_finetuned import memory_needed
     from .packs.hub import SIZES as OFFICIAL_SIZES
     from .packs.hub import files_of as official_files
     from .packs.variants import error_rows
@@ -41,6 +42,7 @@ if TYPE_CHECKING:
     from .registry import find as find_model
     from .registry import user_folder as models_folder
     from .runtime import available_devices
+    from .tasks.classify import ClassifyRequest, classify, forecast_classify
     from .tasks.generate import (
         Forecast,
         GenerateRequest,
@@ -52,7 +54,10 @@ if TYPE_CHECKING:
         generate,
     )
     from .tasks.journal import JournalInfo
+    from .tasks.predict import PredictResult
+    from .tasks.regress import RegressRequest, forecast_regress, regress
     from .tasks.request import output_paths, product_names
+    from .tasks.segment import SegmentRequest, forecast_segment, segment
     from .types import BBox, Cancel, Progress, Size, Window
     from .worker_client import run_worker
 
@@ -114,6 +119,19 @@ __all__ = [
     "generate",
     "output_paths",
     "product_names",
+    # models for one task
+    "ClassifyRequest",
+    "PredictResult",
+    "RegressRequest",
+    "SegmentRequest",
+    "classify",
+    "forecast_classify",
+    "forecast_regress",
+    "forecast_segment",
+    "regress",
+    "segment",
+    # work that needs another Python
+    "memory_needed",
 ]
 
 _HOMES = {
@@ -135,9 +153,14 @@ _HOMES = {
     ".registry": "cards find_model=find models_folder=user_folder",
     ".runtime": "available_devices",
     ".tasks.generate": "Forecast GenerateRequest GenerateResult calibrate forecast generate",
+    ".packs.convert_finetuned": "memory_needed",
+    ".tasks.classify": "ClassifyRequest classify forecast_classify",
+    ".tasks.predict": "PredictResult",
+    ".tasks.regress": "RegressRequest forecast_regress regress",
+    ".tasks.segment": "SegmentRequest forecast_segment segment",
+    ".worker_client": "run_worker",
     ".tasks.journal": "JournalInfo discard_journal find_journal",
     ".tasks.request": "output_paths product_names",
-    ".worker_client": "run_worker",
 }
 
 

@@ -133,12 +133,10 @@ def serve(stdin: Iterable[str], stdout: TextIO) -> None:
             stdout.write(json.dumps(event, allow_nan=False) + "\n")
             stdout.flush()
 
-    from .. import __version__
-
     send(
         event="ready",
         schema=SCHEMA,
-        version=__version__,
+        version=str(getattr(sys.modules[__name__.partition(".")[0]], "__version__", "")),
         python=platform.python_version(),
         verbs=list(VERBS),
     )

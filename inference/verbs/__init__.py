@@ -9,7 +9,18 @@ from __future__ import annotations
 
 from types import ModuleType
 
-from . import devices, evaluate, generate, inspect, models, presets, worker
+from . import classify, devices, evaluate, generate, inspect, models, presets, regress, segment, worker
 
-VERBS: tuple[ModuleType, ...] = (generate, evaluate, inspect, models, presets, devices, worker)
+VERBS: tuple[ModuleType, ...] = (
+    generate,
+    segment,
+    regress,
+    classify,
+    evaluate,
+    inspect,
+    models,
+    presets,
+    devices,
+    worker,
+)
 """In the order in which ``terrane --help`` lists them."""

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ import toy_finetuned as toy
 from rasters import BANDS, files_in, ramp_image, read, write_scene
 from terrane.inference import registry
 from terrane.inference.adapters import adapter_for
+from terrane.inference.cli import main
 from terrane.inference.errors import BandError, Cancelled, InputError, ModelError, OutputError
 from terrane.inference.io import default_geo
 from terrane.inference.io.scene import Scene, open_scene
@@ -297,3 +299,55 @@ def test_a_band_that_the_scene_lacks(tmp_path: Path, packs: dict[str, Pack]) -> 
     reduced = Scene(**{**vars(scene), "bands": tuple(b for b in scene.bands if b.name != "B08")})
     with pytest.raises(BandError, match="B08"):
         segment(SegmentRequest((reduced,), outputs(tmp_path, "classes"), str(packs["segment"].root)))
+
+
+# --- the command line ------------------------------------------------------------------------------------
+
+
+def terrane(*words: str, capsys: pytest.CaptureFixture[str]) -> tuple[int, str, str]:
+    code = main(list(words))
+    out, err = capsys.readouterr()
+    return code, out, err
+
+
+def test_segment_on_the_command_line(
+    tmp_path: Path, packs: dict[str, Pack], capsys: pytest.CaptureFixture[str]
+) -> None:
+    image = image_of(40, 70)
+    scene_of(tmp_path, image)
+    radar_of(tmp_path, (40, 70))
+    code, out, _ = terrane(
+        *("segment", str(tmp_path / "s2.tif"), "--also", f"S1GRD={tmp_path / 's1.tif'}", "--probability"),
+        *("--model", str(packs["both"].root), "-o", str(tmp_path / "out"), "--json", "--quiet"),
+        capsys=capsys,
+    )
+    envelope = json.loads(out)
+    assert (
+        code == 0 and envelope["verb"] == "segment" and set(envelope["outputs"]) == {"classes", "probability"}
+    )
+    assert files_in(tmp_path / "out")[0] == "s2_classes.tif"
+    assert read(envelope["outputs"]["classes"]).shape == (1, 40, 70)
+
+
+def test_regress_on_the_command_line(
+    tmp_path: Path, packs: dict[str, Pack], capsys: pytest.CaptureFixture[str]
+) -> None:
+    scene_of(tmp_path, image_of(40, 70))
+    words = ("regress", str(tmp_path / "s2.tif"), "--model", str(packs["regress"].root), "--quiet")
+    code, out, _ = terrane(*words, "-o", str(tmp_path / "out"), capsys=capsys)
+    assert code == 0 and out.strip() == str(tmp_path / "out" / "s2_values.tif")
+    code, out, err = terrane(*words, "-o", str(tmp_path / "out"), capsys=capsys)
+    assert code == 2 and "overwrite" in err
+
+
+def test_classify_on_the_command_line(
+    tmp_path: Path, packs: dict[str, Pack], capsys: pytest.CaptureFixture[str]
+) -> None:
+    scene_of(tmp_path, image_of(40, 70))
+    words = ("classify", str(tmp_path / "s2.tif"), "--model", str(packs["classify"].root), "--quiet")
+    code, out, _ = terrane(*words, "-o", str(tmp_path / "t.gpkg"), "--forecast", "--json", capsys=capsys)
+    assert code == 0 and json.loads(out)["forecast"]["tiles"] == 6 and not (tmp_path / "t.gpkg").exists()
+    code, out, _ = terrane(*words, "-o", str(tmp_path / "t.gpkg"), "--json", capsys=capsys)
+    assert code == 0 and json.loads(out)["features"] == str(tmp_path / "t.gpkg")
+    code, _, err = terrane(*words, "-o", str(tmp_path / "t.tif"), capsys=capsys)
+    assert code == 2 and "no name of a vector file" in err

@@ -1,0 +1,108 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""What ``terrane segment``, ``regress`` and ``classify`` share."""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import sys
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, Callable, Optional, Union
+
+from ..console import ProgressLine, duration, note, run_cancellable, say
+from ..presets import Options
+from ..types import BBox, Cancel
+from . import common
+
+if TYPE_CHECKING:
+    from ..tasks.predict import PredictResult
+    from ..tasks.request import Forecast
+
+Work = Callable[..., "PredictResult"]
+
+
+def add_predicting(parser: argparse.ArgumentParser, task: str) -> None:
+    """The arguments of all three verbs."""
+    common.add_scene(parser)
+    common.add_also(parser)
+    parser.add_argument(
+        "--model", required=True, help=f"id or path of a model that can {task}; see: terrane models list"
+    )
+    parser.add_argument("--preset", default="balanced", help="exact, balanced (default) or fast")
+    common.add_area(parser)
+    parser.add_argument("--precision", help="fp32 or int8, in place of what the preset says")
+    parser.add_argument("--stride", type=int, metavar="PIXELS", help="from one tile to the next")
+    common.add_running(parser)
+    common.add_json(parser)
+
+
+def request_fields(arguments: argparse.Namespace) -> dict[str, Any]:
+    """Everything of a request but its outputs. Raises InputError and its kinds."""
+    scenes = (common.open_scene(arguments), *(common.open_also(words) for words in arguments.also))
+    region, crs = common.region_of(arguments)
+    return {
+        "scenes": scenes,
+        "model": arguments.model,
+        "preset": arguments.preset,
+        "extent": BBox(*arguments.extent) if arguments.extent else None,
+        "extent_crs": crs,
+        "region": region,
+        "grid": arguments.grid,
+        "overwrite": arguments.overwrite,
+        "resume": arguments.resume,
+        "runtime": arguments.runtime,
+        "device": arguments.device,
+        "threads": arguments.threads,
+        "batch": arguments.batch,
+        "options": Options(precision=arguments.precision, stride=arguments.stride),
+    }
+
+
+def run_predicting(
+    arguments: argparse.Namespace,
+    request_class: Any,
+    outputs: Callable[[str], Mapping[str, str]],
+    task: Work,
+    forecast: Callable[[Any], Forecast],
+) -> int:
+    """Run one of the three. ``outputs`` makes the paths from the scene's name."""
+    line = None if arguments.quiet else ProgressLine(sys.stderr)
+
+    def work(cancel: Cancel) -> Union[PredictResult, Forecast]:
+        fields = request_fields(arguments)
+        request = request_class(outputs=outputs(fields["scenes"][0].name), **fields)
+        if arguments.forecast:
+            return forecast(request)
+        return task(request, progress=line, cancel=cancel)
+
+    try:
+        with common.telling_what_is_kept():
+            result: Any = run_cancellable(work)
+    finally:
+        if line is not None:
+            line.close()
+    return _show_forecast(result, arguments) if arguments.forecast else _show(result, arguments)
+
+
+def _show_forecast(seen: Any, arguments: argparse.Namespace) -> int:
+    if arguments.json:
+        described = {"schema": common.SCHEMA, "verb": arguments.verb, "forecast": dataclasses.asdict(seen)}
+        common.print_json(described)
+    else:
+        say(common.forecast_words(seen))
+    return 0
+
+
+def _show(result: PredictResult, arguments: argparse.Namespace) -> int:
+    for warning in result.warnings:
+        note(warning)
+    if arguments.json:
+        common.print_json(result.to_json())
+        return 0
+    path: Optional[str]
+    for path in (*result.outputs.values(), result.features):
+        if path is not None:
+            say(path)
+    if not arguments.quiet:
+        note(f"{result.tiles} tiles · {duration(result.seconds)} · {result.device}")
+    return 0
