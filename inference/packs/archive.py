@@ -6,7 +6,6 @@ from __future__ import annotations
 import os
 import shutil
 import stat
-import sys
 import tempfile
 import zipfile
 import zlib
@@ -14,7 +13,7 @@ from pathlib import Path
 from typing import IO
 
 from ..errors import DiskFull, PackError
-from .files import MANIFEST, is_inside, sha256_file
+from .files import MANIFEST, cache_dir, is_inside, sha256_file
 
 MAX_FILES = 10_000
 MAX_BYTES = 64 * 1024**3
@@ -22,18 +21,6 @@ MAX_RATIO = 100
 """Weights hardly shrink; a member above RATIO_FLOOR that grows by more than this is a zip bomb."""
 RATIO_FLOOR = 64 * 1024**2
 _CHUNK = 1024 * 1024
-
-
-def cache_dir() -> Path:
-    """Where zipped packs are unpacked: TERRANE_CACHE, else the system's folder for caches."""
-    given = os.environ.get("TERRANE_CACHE")
-    if given:
-        return Path(given)
-    if sys.platform == "win32":
-        return Path(os.environ.get("LOCALAPPDATA", Path.home() / "AppData" / "Local")) / "terrane" / "cache"
-    if sys.platform == "darwin":
-        return Path.home() / "Library" / "Caches" / "terrane"
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "terrane"
 
 
 def extracted(path: Path) -> Path:

@@ -52,7 +52,8 @@ def _problems(value: Any, schema: Mapping[str, Any], root: Mapping[str, Any], pa
     if "$ref" in schema:
         name = schema["$ref"].rsplit("/", 1)[-1]
         yield from _problems(value, root["$defs"][name], root, path)
-    if "const" in schema and value != schema["const"]:
+    # True equals 1 in Python, not in JSON.
+    if "const" in schema and (value != schema["const"] or isinstance(value, bool)):
         yield f"{where}: must be {schema['const']!r}"
     if "enum" in schema and value not in schema["enum"]:
         yield f"{where}: must be one of {', '.join(schema['enum'])}"

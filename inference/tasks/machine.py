@@ -10,7 +10,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, Optional
 
-from ..packs.archive import cache_dir
+from ..packs.files import cache_dir
 
 
 def peak_rss_mb() -> Optional[float]:
