@@ -24,11 +24,12 @@ from . import log, runtime_folder, settings
 from .i18n import tr
 from .icons import theme
 from .jobs import Jobs, Task
+from .models_list import describe
 from .panels.field import Note, find_data, wrapped
 from .words import core_note, device_word
 
-_ADD = "\x00add"
-"""Data of the item that opens the dialog."""
+_ADD, _ABOUT = "\x00add", "\x00about"
+"""Data of the items that open the dialog."""
 
 
 class ModelBar(QWidget):
@@ -112,6 +113,8 @@ class ModelBar(QWidget):
             self.combo.addItem(tr("No model yet"), "")
         self.combo.insertSeparator(self.combo.count())
         self.combo.addItem(tr("Add model…"), _ADD)
+        if self._cards:
+            self.combo.addItem(tr("About the models…"), _ABOUT)
         self.combo.blockSignals(False)
         place = find_data(self.combo, wanted)
         self.combo.setCurrentIndex(max(0, place))
@@ -127,23 +130,25 @@ class ModelBar(QWidget):
 
     def _picked(self) -> None:
         data = self.combo.currentData()
-        if data == _ADD:
+        if data in (_ADD, _ABOUT):
             self.combo.blockSignals(True)
             self.combo.setCurrentIndex(max(0, find_data(self.combo, self._last)))
             self.combo.blockSignals(False)
-            self.open_dialog()
+            self.open_dialog(about=data == _ABOUT)
             return
         self._last = str(data or "")
         card = self._cards.get(self._last)
         self.note.say(card.error if card is not None else tr("There is no model yet; add one to begin."))
+        self.combo.setToolTip(describe(card) if card is not None else tr("The model"))
         self.changed.emit()
 
-    def open_dialog(self) -> None:
-        """Where models come from, and adding one."""
+    def open_dialog(self, *, about: bool = False) -> None:
+        """Where models come from, and adding one; or what is known of those that are there."""
         from .models_dialog import ModelsDialog
 
-        dialog = ModelsDialog(self._jobs, self)
+        dialog = ModelsDialog(self._jobs, self, chosen=self._last if about else "")
         dialog.added.connect(self._added)
+        dialog.changed.connect(self.reload)
         dialog.exec()
 
     def _added(self, model: str) -> None:

@@ -150,6 +150,17 @@ def class_word(value: int, fallback: str) -> str:
     }.get(value, fallback)
 
 
+def task_word(task: str) -> str:
+    """What a model does."""
+    return {
+        "generate": tr("generate"),
+        "embed": tr("find similar places"),
+        "segment": tr("segment"),
+        "regress": tr("estimate"),
+        "classify": tr("classify"),
+    }.get(task, task)
+
+
 def preset_word(preset: str) -> tuple[str, str]:
     """A preset's name, and what it means in plain words."""
     return {

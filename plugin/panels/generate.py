@@ -13,6 +13,7 @@ from qgis.PyQt.QtWidgets import QFrame, QScrollArea, QVBoxLayout, QWidget
 
 from .. import settings
 from ..i18n import tr
+from ..models_list import error_lines
 from ..words import layer_word, listing
 from ..workbench import Workbench
 from .area_box import LAYER, AreaBox
@@ -166,6 +167,7 @@ class GeneratePanel(QWidget):
         self.targets.offer(card.targets if card is not None else ())
         self.inputs.offer(card.inputs if card is not None else ())
         self.starter.show_card(card)
+        self.quality.show_errors(error_lines(card) if card is not None else ())
         self.refresh()
 
     def _source_changed(self) -> None:

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any, Optional
 
@@ -94,9 +95,7 @@ class QualityBox(Fold):
             (tr("Drawn by chance"), "top_p"),
         )
         self.precision = self._choice(
-            tr(
-                "Rounded numbers are several times faster, where the model has them; the error is in its description."
-            ),
+            tr("Rounded numbers are several times faster, where the model has them."),
             (tr("Full (fp32)"), "fp32"),
             (tr("Rounded (int8)"), "int8"),
         )
@@ -214,6 +213,11 @@ class QualityBox(Fold):
                 stride=stride,
             ),
         }
+
+    def show_errors(self, lines: Sequence[tuple[str, str]]) -> None:
+        """How much rounded numbers change each target, for the tip of their field."""
+        words = tr("Rounded numbers are several times faster, where the model has them.")
+        self.precision.setToolTip("\n".join([words, *(f"{name}: {error}" for name, error in lines)]))
 
     def offer_probability(self, offered: bool) -> None:
         """Whether land cover is made."""
