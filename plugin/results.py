@@ -133,13 +133,17 @@ def _meaning(modality: str, tags: Mapping[str, str]) -> list[str]:
     return [*lines, levels]
 
 
+def group_name(title: str) -> str:
+    """The name of a run's group."""
+    return f"{title} · Terrane {QTime.currentTime().toString('HH:mm')}"
+
+
 def add(outputs: Mapping[str, str], title: str, *, licence: str = "") -> Results:
     """Add the results of a run on top of the layer tree (main thread).
 
     How sure the model is of a layer lies below that layer, switched off: the map shows the layer itself.
     """
-    project = QgsProject.instance()
-    name = f"{title} · Terrane {QTime.currentTime().toString('HH:mm')}"
+    name = group_name(title)
     layers: list[tuple[QgsMapLayer, bool, bool]] = []
     made: dict[str, str] = {}
     for product in sorted(outputs, key=_place):
@@ -153,6 +157,13 @@ def add(outputs: Mapping[str, str], title: str, *, licence: str = "") -> Results
             layers.append((shade, False, True))
         layers.append((layer, True, not split_product(product)[1]))
         made[product] = layer.id()
+    show(name, layers)
+    return Results(name, tuple(layer.id() for layer, _, _ in layers), made)
+
+
+def show(name: str, layers: Sequence[tuple[QgsMapLayer, bool, bool]]) -> None:
+    """Layers as a group on top of the layer tree: each with whether it is unfolded, and shown on the map."""
+    project = QgsProject.instance()
     crs = project.crs()
     group = project.layerTreeRoot().insertGroup(0, name)
     for layer, expanded, shown in layers:
@@ -164,7 +175,6 @@ def add(outputs: Mapping[str, str], title: str, *, licence: str = "") -> Results
     group.setExpanded(True)
     if crs.isValid() and project.crs() != crs:
         project.setCrs(crs)
-    return Results(name, tuple(layer.id() for layer, _, _ in layers), made)
 
 
 def _hillshade(elevation: QgsRasterLayer) -> Optional[QgsRasterLayer]:

@@ -18,8 +18,8 @@ from ..workbench import Workbench
 from .field import link, together
 
 
-def forecast_words(found: Any, *, timing: bool = False) -> str:
-    """An engine Forecast in one line. Without a known time, a link offers to measure it."""
+def forecast_words(found: Any, *, timing: bool = False, offer: bool = True) -> str:
+    """An engine Forecast in one line. Without a known time, a link offers to measure it, if ``offer``."""
     parts = [extent_word(found.width_m, found.height_m), tiles_word(found.tiles)]
     if found.seconds is not None:
         parts.append(tr("about {time}").format(time=duration(found.seconds)))
@@ -27,7 +27,7 @@ def forecast_words(found: Any, *, timing: bool = False) -> str:
         parts.append(tr("measuring the time…"))
     parts.append(amount_word(found.bytes_needed))
     line = " · ".join(map(together, parts))
-    if found.seconds is None and not timing:
+    if found.seconds is None and not timing and offer:
         line += " · " + link(together(tr("How long?")))
     return line
 

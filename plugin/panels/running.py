@@ -11,9 +11,10 @@ from typing import Any, Optional
 from qgis.core import QgsProcessingUtils
 from qgis.PyQt.QtCore import QObject, QTimer, pyqtSignal
 
-from .. import results
+from .. import results, runs
 from ..i18n import tr
 from ..jobs import Task
+from ..runs import Run
 from ..words import duration, listing, progress_word
 from ..workbench import Workbench
 from .run_bar import RunBar
@@ -54,30 +55,53 @@ class Runner(QObject):
             shutil.rmtree(self.kept, ignore_errors=True)
         self.kept = ""
 
-    def start(self, request: Any, geo: Any, *, title: str, licence: str, temporary: bool) -> None:
-        """Run; layers, messages and ``ended`` follow."""
-        from ...inference import generate
-
+    def start(
+        self, request: Any, geo: Any, *, title: str, licence: str, temporary: bool, run: Optional[Run] = None
+    ) -> None:
+        """Run; layers, messages and ``ended`` follow. ``run`` is what the list of runs keeps of it, if anything."""
         words = tr("Terrane: {targets} of {scene}").format(
-            targets=listing(results.result_words(request.targets)), scene=title
+            targets=listing(self.names(list(request.outputs))), scene=title
         )
         task = Task(
-            words, lambda progress, cancel: generate(request, progress=progress, cancel=cancel, geo=geo)
+            words, lambda progress, cancel: self.work(request, progress=progress, cancel=cancel, geo=geo)
         )
         task.progress.connect(self._bar.show_progress)
-        task.ended.connect(lambda ended: self._ended(ended, request, title, licence, temporary))
+        task.ended.connect(lambda ended: self._ended(ended, request, title, licence, temporary, run))
         self._task = task
+        if run is not None:
+            runs.keep(run)
         self._bar.start()
         self._bench.jobs.start(task)
+
+    # What a panel for another kind of work replaces.
+
+    def work(self, request: Any, *, progress: Any, cancel: Any, geo: Any) -> Any:
+        """Run the request and return the engine's result (worker thread)."""
+        from ...inference import generate
+
+        return generate(request, progress=progress, cancel=cancel, geo=geo)
+
+    def names(self, products: list[str]) -> list[str]:
+        """Products in words."""
+        return results.result_words(products)
+
+    def add(self, result: Any, title: str, licence: str) -> results.Results:
+        """Add the layers of a result to the project (main thread)."""
+        return results.add(result.outputs, title, licence=licence)
 
     def cancel(self) -> None:
         """Stop the run at once."""
         if self._task is not None:
             self._task.cancel()
 
-    def _ended(self, task: Task, request: Any, title: str, licence: str, temporary: bool) -> None:
+    def _ended(
+        self, task: Task, request: Any, title: str, licence: str, temporary: bool, run: Optional[Run]
+    ) -> None:
         self._task = None
         self._bar.end()
+        if run is not None:
+            done = task.error is None
+            runs.close(run, runs.DONE if done else runs.STOPPED, task.result.seconds if done else 0.0)
         if task.error is None:
             if temporary:
                 self.kept = ""  # the folder is the layers' now
@@ -106,11 +130,11 @@ class Runner(QObject):
         return words
 
     def _show(self, result: Any, title: str, licence: str) -> None:
-        made = results.add(result.outputs, title, licence=licence)
+        made = self.add(result, title, licence)
         self._bench.models.show_device(result.device)
         self._bench.log_result(result)
         words = tr("{layers} added · {time}").format(
-            layers=listing(results.result_words(list(result.outputs))), time=duration(result.seconds)
+            layers=listing(self.names(list(result.outputs))), time=duration(result.seconds)
         )
         # After QGIS's own note that a task is complete, which would cover it.
         later = QTimer(self)
