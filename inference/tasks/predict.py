@@ -7,13 +7,13 @@ import os
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, ClassVar, Optional
+from typing import Any, Callable, ClassVar, Optional
 
 import numpy as np
 import numpy.typing as npt
 
 from .. import presets, registry
-from ..adapters.base import TileKey
+from ..adapters.base import Adapter, TileKey
 from ..adapters.finetuned import check_inputs
 from ..errors import InputError, ModelError, OutOfMemory
 from ..io import default_geo
@@ -24,11 +24,12 @@ from ..presets import AS_PRESET, Options, Preset
 from ..types import BBox, Cancel, ProgressCallback
 from .assemble import Features, Product
 from .engine import Engine, default_batch, load_engine
+from .journal import differences, find_journal
 from .layout import Layout, lay_out
 from .machine import Timings, peak_rss_mb
 from .outputs import provenance, version
 from .request import SCHEMA, Forecast, Polygons
-from .tiled import bytes_by_output, check_run, run_tiled
+from .tiled import bytes_by_output, check_run, fingerprint_of, run_tiled
 
 SOURCE = "predict"
 """The one result of the model."""
@@ -36,7 +37,12 @@ KINDS: Mapping[str, str] = {
     "segment": "tells classes apart pixel by pixel",
     "regress": "estimates values pixel by pixel",
     "classify": "tells classes apart tile by tile",
+    "embed": "gives embeddings",
 }
+FINETUNED = ("segment", "regress", "classify")
+"""Tasks whose models take all of their inputs, neither more nor fewer."""
+Answer = Callable[[Adapter, Mapping[str, Any], Optional[Cancel]], Mapping[str, npt.NDArray[Any]]]
+"""Asks a model for results by source, for a batch of images."""
 
 
 @dataclass(frozen=True)
@@ -130,6 +136,8 @@ class Plan:
     products: tuple[Product, ...] = ()
     vectors: Mapping[str, int] = field(default_factory=dict)
     features: Mapping[str, Features] = field(default_factory=dict)
+    answer: Optional[Answer] = None
+    """What is asked of the model, where it is not ``predict``."""
 
 
 def plan_for(
@@ -139,10 +147,13 @@ def plan_for(
     *,
     verify: bool = True,
     overlap: bool = True,
+    by_patch: bool = False,
+    coords: bool = False,
 ) -> Plan:
     """Check a request and lay out its work; reads headers only. Raises InputError and its kinds.
 
-    Without ``overlap`` tiles stand side by side, unless the user chose a stride.
+    Without ``overlap`` tiles stand side by side, unless the user chose a stride. ``by_patch``: grids are
+    whole patches, for results of one pixel per patch. ``coords``: places are one more input.
     """
     _check_request(request)
     pack = pack or registry.find(request.model, verify=verify)
@@ -151,7 +162,8 @@ def plan_for(
             f"Model {pack.id} does not {request.task}; it is made for {', '.join(pack.tasks)}. Choose one "
             f"that {KINDS[request.task]}."
         )
-    check_inputs(pack.id, tuple(pack.inputs), [scene.modality for scene in request.scenes])
+    if request.task in FINETUNED:
+        check_inputs(pack.id, tuple(pack.inputs), [scene.modality for scene in request.scenes])
     preset = presets.apply(presets.get(request.preset), request.options)
     if not overlap and request.options.stride is None:
         preset = presets.apply(preset, Options(stride=pack.tile))
@@ -165,6 +177,8 @@ def plan_for(
         region=request.region,
         grid=request.grid,
         tile=request.options.tile,
+        align=pack.patch if by_patch else 1,
+        coords=coords,
     )
     sources = [os.path.basename(scene.source.rstrip("/\\")) or scene.name for scene in request.scenes]
     tags = provenance(
@@ -268,6 +282,8 @@ def _compute(plan: Plan, engine: Engine) -> Any:
     def compute(
         images: Mapping[str, Any], _keys: Sequence[TileKey], cancel: Cancel
     ) -> dict[str, npt.NDArray[Any]]:
+        if plan.answer is not None:
+            return dict(plan.answer(engine.adapter, images, cancel))
         answer = engine.adapter.predict(images, plan.preset, cancel=cancel)
         return {SOURCE: answer if plan.products else np.asarray(answer, np.float64)}
 
@@ -292,14 +308,26 @@ def forecast_plan(plan: Plan) -> Forecast:
     layout, gsd = plan.layout, plan.pack.gsd
     per_tile = Timings().recall(_timing_key(plan))
     grids = [part.grid for part in layout.parts]
+    done = _tiles_done(plan)
     return Forecast(
         tiles=layout.tiles,
         grids=len(grids),
         width_m=sum(grid.width for grid in grids) * gsd,
         height_m=max(grid.height for grid in grids) * gsd,
         bytes_needed=sum(bytes_by_output(layout, plan.products, vectors=plan.vectors).values()),
-        seconds=None if per_tile is None else per_tile * layout.tiles,
+        seconds=None if per_tile is None else per_tile * (layout.tiles - done),
+        tiles_done=done,
     )
+
+
+def _tiles_done(plan: Plan) -> int:
+    """Tiles in a journal that this request can go on with; device and batch are known when it runs."""
+    found = find_journal(plan.request.outputs)
+    if found is None:
+        return 0
+    ours = {**_fingerprint(plan, ""), **fingerprint_of(plan.layout, plan.products, 0)}
+    other = differences(plan.request.outputs, ours) or []
+    return 0 if set(other) - {"device", "batch"} else found.done
 
 
 def _timing_key(plan: Plan) -> str:

@@ -153,6 +153,7 @@ def test_what_was_interrupted_is_resumed_to_the_same_bytes(tmp_path: Path, packs
     with pytest.raises(Cancelled):
         segment(request, progress=stop, cancel=cancel)
     assert not (halves / "s2_classes.tif").exists()
+    assert forecast_segment(request).tiles_done >= 5
     result = segment(SegmentRequest(**{**vars(request), "resume": True}))
     assert result.resumed >= 5 and result.to_json()["resumed"] == result.resumed
     assert (halves / "s2_classes.tif").read_bytes() == (whole / "s2_classes.tif").read_bytes()
@@ -337,7 +338,7 @@ def test_regress_on_the_command_line(
     code, out, _ = terrane(*words, "-o", str(tmp_path / "out"), capsys=capsys)
     assert code == 0 and out.strip() == str(tmp_path / "out" / "s2_values.tif")
     code, out, err = terrane(*words, "-o", str(tmp_path / "out"), capsys=capsys)
-    assert code == 2 and "overwrite" in err
+    assert code == 2 and "allow overwriting" in err
 
 
 def test_classify_on_the_command_line(
