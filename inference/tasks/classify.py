@@ -78,9 +78,7 @@ def tile_features(plan: Plan, placed: Sequence[PlacedVectors], geo: Geo) -> Feat
     """Polygons of the tiles in the first grid's CRS (the scene's where there are several)."""
     parts = [one.part for one in placed]
     crs = parts[0].grid.crs if len(parts) == 1 else plan.request.scene.grid.crs
-    shapes = [
-        wkb.polygon([_outline(one.part, tile.window, crs, geo)]) for one in placed for tile in one.tiles
-    ]
+    shapes = [wkb.polygon([outline(one.part, tile.window, crs, geo)]) for one in placed for tile in one.tiles]
     scores = np.concatenate([one.values[SOURCE] for one in placed])
     best = scores.argmax(axis=1)
     classes = plan.pack.classes
@@ -95,7 +93,7 @@ def tile_features(plan: Plan, placed: Sequence[PlacedVectors], geo: Geo) -> Feat
     return Features(crs=crs, geometry="Polygon", wkb=shapes, columns=columns)
 
 
-def _outline(part: Part, window: Any, crs: str, geo: Geo) -> list[tuple[float, float]]:
+def outline(part: Part, window: Any, crs: str, geo: Geo) -> list[tuple[float, float]]:
     """The ring of a tile's part of the grid, counter-clockwise, in map units of ``crs``."""
     seen = window.intersection(part.grid.window) or window
     right, bottom = seen.col + seen.width, seen.row + seen.height

@@ -9,13 +9,28 @@ from __future__ import annotations
 
 from types import ModuleType
 
-from . import classify, devices, evaluate, generate, inspect, models, presets, regress, segment, worker
+from . import (
+    classify,
+    devices,
+    embed,
+    evaluate,
+    generate,
+    inspect,
+    models,
+    presets,
+    regress,
+    segment,
+    similar,
+    worker,
+)
 
 VERBS: tuple[ModuleType, ...] = (
     generate,
     segment,
     regress,
     classify,
+    embed,
+    similar,
     evaluate,
     inspect,
     models,
