@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ..grid import Grid
-from ..types import BBox, Window
+from ..types import BBox, Cancel, Window
 
 Array = npt.NDArray[Any]
 Float32 = npt.NDArray[np.float32]
@@ -119,8 +119,8 @@ class Writer(Protocol):
         """Write (bands, h, w) in the output's dtype. Raises DiskFull or OutputError."""
         ...
 
-    def commit(self) -> None:
-        """Finish as a Cloud-Optimized GeoTIFF, then rename to the final name (atomic)."""
+    def commit(self, cancel: Optional[Cancel] = None) -> None:
+        """Finish as a Cloud-Optimized GeoTIFF, then rename to the final name (atomic). Raises Cancelled."""
         ...
 
     def abort(self) -> None:
@@ -163,6 +163,7 @@ class Geo(Protocol):
         *,
         resampling: str,
         overwrite: bool = False,
+        cancel: Optional[Cancel] = None,
     ) -> None:
         """Mosaic and warp finished rasters onto ``grid`` as a new output (same rules as writer)."""
         ...

@@ -18,7 +18,7 @@ import numpy as np
 
 from ..errors import ExtentError, SourceError
 from ..grid import Affine, Grid
-from ..types import BBox, Size, Window
+from ..types import BBox, Cancel, Size, Window
 from . import parquet, vectors
 from .base import Array, BandInfo, BandRef, Features, Mask, OutputSpec, RasterInfo, Reader, Writer
 from .output import FileWriter, RasterSink
@@ -106,7 +106,7 @@ class BaseGeo(ABC):
         """Create a plain tiled GeoTIFF of the spec's type and nodata. Raises OSError."""
 
     @abstractmethod
-    def _copy(self, source: str, path: str, driver: str, options: Mapping[str, str]) -> None:
+    def _copy(self, source: str, path: str, driver: str, options: Mapping[str, str], cancel: Cancel) -> None:
         """CreateCopy of a VRT text by a driver ("COG"). Raises OSError."""
 
     @abstractmethod
@@ -260,6 +260,7 @@ class BaseGeo(ABC):
         *,
         resampling: str,
         overwrite: bool = False,
+        cancel: Optional[Cancel] = None,
     ) -> None:
         """Mosaic and warp finished rasters onto ``grid`` as a new output (same rules as writer).
 
@@ -274,9 +275,11 @@ class BaseGeo(ABC):
                 readers.append(self.reader(refs, grid, resampling=resampling))
             rows = max(1, min(512, STRIP_PIXELS // grid.width))
             for row in range(0, grid.height, rows):
+                if cancel is not None:
+                    cancel.raise_if_set()
                 window = Window(0, row, grid.width, min(rows, grid.height - row))
                 writer.write(window, _mosaic(readers, window, spec))
-            writer.commit()
+            writer.commit(cancel)
         except BaseException:
             writer.abort()
             raise

@@ -20,7 +20,7 @@ from osgeo import gdal, ogr, osr
 
 from ..errors import InputError, SourceError
 from ..grid import Affine, Grid
-from ..types import Size, Window
+from ..types import Cancel, Size, Window
 from .base import Array, BandInfo, Features, Float32, OutputSpec
 from .core import BaseGeo, Header, each_possible, short_name
 from .headers import IDENTITY, band_name, color_name, wavelength_nm
@@ -198,12 +198,17 @@ class GdalGeo(BaseGeo):
     def _sink(self, path: str, grid: Grid, spec: OutputSpec) -> RasterSink:
         return GdalSink(path, grid, spec)
 
-    def _copy(self, source: str, path: str, driver: str, options: Mapping[str, str]) -> None:
+    def _copy(self, source: str, path: str, driver: str, options: Mapping[str, str], cancel: Cancel) -> None:
         dressed = call(gdal.OpenEx, source, gdal.OF_RASTER)
         found = gdal.GetDriverByName(driver)
         if found is None:
             raise GdalError(f"this GDAL has no {driver} driver")
-        copy = call(found.CreateCopy, path, dressed, 0, [f"{k}={v}" for k, v in options.items()])
+
+        def go_on(*_: object) -> int:
+            return 0 if cancel.is_set() else 1
+
+        words = [f"{k}={v}" for k, v in options.items()]
+        copy = call(found.CreateCopy, path, dressed, 0, words, go_on)
         if copy is None:
             raise GdalError("GDAL could not write the GeoTIFF")
         try:

@@ -15,13 +15,14 @@ import os
 import secrets
 import shutil
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Callable, Protocol
 
 import numpy as np
 
-from ..errors import DiskFull, OutputError, TerraneError
+from ..errors import Cancelled, DiskFull, OutputError, TerraneError
 from ..grid import Grid
-from ..types import Window
+from ..types import Cancel, Window
 from .base import Array, OutputSpec
 from .vrt import GDAL_TYPES, output_vrt
 
@@ -52,7 +53,7 @@ class RasterSink(Protocol):
 
 
 SinkFactory = Callable[[str, Grid, OutputSpec], RasterSink]
-CopyFunction = Callable[[str, str, str, Mapping[str, str]], None]
+CopyFunction = Callable[[str, str, str, Mapping[str, str], Cancel], None]
 
 
 def block_side(spec: OutputSpec) -> int:
@@ -207,10 +208,11 @@ class FileWriter:
         except OSError as error:
             raise self._failed(error) from error
 
-    def commit(self) -> None:
-        """Finish as a Cloud-Optimized GeoTIFF, then rename to the final name (atomic)."""
+    def commit(self, cancel: Cancel | None = None) -> None:
+        """Finish as a Cloud-Optimized GeoTIFF, then rename to the final name (atomic). Raises Cancelled."""
         if self._sink is None:
             raise ValueError("this output is closed")
+        cancel = cancel or Cancel()
         try:
             sink, self._sink = self._sink, None
             sink.close()
@@ -218,12 +220,27 @@ class FileWriter:
                 raise OSError(errno.ENOSPC, "the temporary file was cut short")
             driver, options = ("COG", cog_options) if is_cog(self._spec) else ("GTiff", tiled_options)
             vrt = output_vrt(self._plain, self._grid, self._spec)
-            self._copy(vrt, self._cog, driver, options(self._spec))
+            cancel.add_hook(self._cut_short)
+            try:
+                self._copy(vrt, self._cog, driver, options(self._spec), cancel)
+            finally:
+                cancel.remove_hook(self._cut_short)
             self._rename()
         except OSError as error:
+            if cancel.is_set():
+                self.abort()
+                raise Cancelled from error
             raise self._failed(error) from error
         self._done = True
         self._remove_parts()
+
+    def _cut_short(self) -> None:
+        """Make a copy that is under way fail, because what it reads ends: rasterio cannot tell GDAL to stop.
+
+        What GDAL's cache holds already is still copied: some seconds' work at most.
+        """
+        with suppress(OSError):
+            os.truncate(self._plain, 0)
 
     def _rename(self) -> None:
         """Put the sidecar (class names) and then the raster in place."""

@@ -21,7 +21,7 @@ from rasterio.windows import Window as RasterioWindow
 
 from ..errors import InputError, SourceError
 from ..grid import Affine, Grid
-from ..types import Size, Window
+from ..types import Cancel, Size, Window
 from . import pyogrio_layers
 from .base import Array, BandInfo, Features, Float32, OutputSpec
 from .core import BaseGeo, Header, each_possible, short_name
@@ -36,6 +36,9 @@ FAILURES = (RasterioError, CPLE_BaseError)
 CACHE_BYTES = 192 * 2**20
 """Bound of GDAL's block cache; its own default is a twentieth of the machine's memory.
 One row of blocks of a whole Sentinel-2 tile is 136 MB: strips that share it must not decode it twice."""
+
+COPY_CACHE_BYTES = 64 * 2**20
+"""The same while an output is copied: what is in the cache is copied even after the user has cancelled."""
 
 
 @contextmanager
@@ -164,9 +167,10 @@ class RasterioGeo(BaseGeo):
     def _sink(self, path: str, grid: Grid, spec: OutputSpec) -> RasterSink:
         return RasterioSink(path, grid, spec)
 
-    def _copy(self, source: str, path: str, driver: str, options: Mapping[str, str]) -> None:
+    def _copy(self, source: str, path: str, driver: str, options: Mapping[str, str], cancel: Cancel) -> None:
+        del cancel  # rasterio has no way to tell GDAL; FileWriter makes the copy fail
         try:
-            with _session(), rasterio.open(source) as dressed:
+            with Env(GDAL_CACHEMAX=COPY_CACHE_BYTES), rasterio.open(source) as dressed:
                 rasterio.shutil.copy(dressed, path, driver=driver, **options)
         except FAILURES as error:
             raise OSError(_words(error)) from error

@@ -10,17 +10,19 @@ import stat
 import subprocess
 import sys
 import tempfile
+import threading
+import time
 from collections import namedtuple
 from pathlib import Path
 
 import numpy as np
 import pytest
 from geos import NAMES, make_geo
-from terrane.inference.errors import DiskFull, OutputError
+from terrane.inference.errors import Cancelled, DiskFull, OutputError
 from terrane.inference.grid import Affine, Grid
 from terrane.inference.io import output
 from terrane.inference.io.base import OutputSpec
-from terrane.inference.types import Size, Window
+from terrane.inference.types import Cancel, Size, Window
 
 SPEC = OutputSpec("float32", -9999.0, ["DEM"], ["m"])
 Usage = namedtuple("Usage", "total used free")
@@ -168,10 +170,10 @@ LIMITED = """
 import resource, sys
 import numpy as np
 from geos import make_geo
-from terrane.inference.errors import DiskFull, OutputError
+from terrane.inference.errors import Cancelled, DiskFull, OutputError
 from terrane.inference.grid import Affine, Grid
 from terrane.inference.io.base import OutputSpec
-from terrane.inference.types import Size, Window
+from terrane.inference.types import Cancel, Size, Window
 geo = make_geo(sys.argv[1])
 grid = Grid(geo.parse_crs("EPSG:32632"), Affine(10.0, 0.0, 5e5, 0.0, -10.0, 5.1e6), Size(1000, 1000))
 limit = int(sys.argv[3])
@@ -246,3 +248,50 @@ def test_a_disk_that_is_really_full(geo, grid, small_disk, monkeypatch):
 def test_size_in_words():
     assert output.size_text(10) == "10 bytes"
     assert output.size_text(3_210_000_000) == "3.2 GB"
+
+
+def test_cancelling_interrupts_the_last_copy(geo, tmp_path, monkeypatch):
+    """Compressing a large raster takes a while: the button must not wait for it, nor leave anything."""
+    side = 2048
+    monkeypatch.setattr("terrane.inference.io.rasterio_geo.COPY_CACHE_BYTES", 2**20)
+    place = Affine(10.0, 0.0, 500000.0, 0.0, -10.0, 5100000.0)
+    grid = Grid(geo.parse_crs("EPSG:32632"), place, Size(side, side))
+    dice = np.random.default_rng(0)
+
+    def filled(name):
+        writer = geo.writer(str(tmp_path / name), grid, SPEC)
+        for row in range(0, side, 512):
+            block = dice.normal(size=(1, 512, side)) * 50 + 100
+            writer.write(Window(0, row, side, 512), block.astype(np.float32))
+        return writer
+
+    writer = filled("whole.tif")
+    started = time.monotonic()
+    writer.commit(Cancel())
+    whole = time.monotonic() - started
+    cancel = Cancel()
+    writer = filled("cut.tif")
+    timer = threading.Timer(whole / 5, cancel.set)
+    timer.start()
+    with pytest.raises(Cancelled):
+        writer.commit(cancel)
+    timer.join()
+    assert names(tmp_path) == ["whole.tif"]
+
+
+def test_cancelling_stops_warping(geo, grid, tmp_path):
+    writer = geo.writer(str(tmp_path / "dem.tif"), grid, SPEC)
+    writer.write(Window(0, 0, 600, 500), values())
+    writer.commit()
+    cancel = Cancel()
+    cancel.set()
+    with pytest.raises(Cancelled):
+        geo.warp(
+            str(tmp_path / "b.tif"),
+            [str(tmp_path / "dem.tif")],
+            grid,
+            SPEC,
+            resampling="nearest",
+            cancel=cancel,
+        )
+    assert names(tmp_path) == ["dem.tif"]
