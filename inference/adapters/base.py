@@ -3,15 +3,18 @@
 
 from __future__ import annotations
 
+import contextlib
+import threading
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import Future
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar, NoReturn, Optional
 
 import numpy as np
 import numpy.typing as npt
 
-from ..errors import ModelError, PackError
+from ..errors import ModelError, PackError, TerraneError
 from ..packs.manifest import Pack
 from ..packs.variants import accepted
 from ..presets import Preset
@@ -44,7 +47,8 @@ class Adapter(ABC):
     def __init__(self, pack: Pack, runtime: Runtime) -> None:
         self.pack = pack
         self.runtime = runtime
-        self._graphs: dict[tuple[str, str], Graph] = {}
+        self._graphs: dict[tuple[str, str], Future[Graph]] = {}
+        self._lock = threading.Lock()
 
     @abstractmethod
     def check(self, inputs: Sequence[str], targets: Sequence[str]) -> None:
@@ -142,14 +146,46 @@ class Adapter(ABC):
     ) -> dict[str, Array]:
         """Run a graph of the pack by name, and make sure that it gives ``output``."""
         form = self.form(graph, preset)
-        if (graph, form) not in self._graphs:
-            if cancel is not None:
-                cancel.raise_if_set()
-            self._graphs[graph, form] = self.runtime.load(self.pack.graph_path(graph, form))
-        result = self._graphs[graph, form].run(inputs, cancel=cancel)
+        if cancel is not None:
+            cancel.raise_if_set()
+        result = self._loaded(graph, form).run(inputs, cancel=cancel)
         if output not in result:
             raise PackError(f"Pack {self.pack.id}: the graph {graph} gives no {output!r}.")
         return result
+
+    def preload(self, targets: Sequence[str], preset: Preset) -> None:
+        """Begin to load the decoders of targets, the largest graphs, while scenes are read and tokens made.
+
+        On a CPU alone, where nothing but memory is asked for. What goes wrong is told when a graph is run.
+        """
+        if self.runtime.device.lower() not in ("cpu", "cpuexecutionprovider"):
+            return
+        for graph in (f"decode_{target}" for target in targets):
+            if graph not in self.pack.graphs:
+                continue
+            words = (graph, self.form(graph, preset))
+            if words not in self._graphs:
+                # Not a daemon: a process must not end while ONNX Runtime is at work.
+                threading.Thread(target=self._try, args=words, name="terrane-loader").start()
+
+    def _try(self, graph: str, form: str) -> None:
+        with contextlib.suppress(TerraneError):
+            self._loaded(graph, form)
+
+    def _loaded(self, graph: str, form: str) -> Graph:
+        """A graph, once it is loaded: by this thread, or by the one that began to. Failures are tried again."""
+        with self._lock:
+            future = self._graphs.get((graph, form))
+            mine = future is None
+            if future is None:
+                future = self._graphs[graph, form] = Future()
+        if mine:
+            try:
+                future.set_result(self.runtime.load(self.pack.graph_path(graph, form)))
+            except BaseException as error:  # noqa: BLE001 - raised below, and in whoever waits
+                del self._graphs[graph, form]
+                future.set_exception(error)
+        return future.result()
 
     def require_task(self, task: str) -> None:
         """Raise ModelError unless both the family and the pack can do a task."""

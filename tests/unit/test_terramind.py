@@ -321,3 +321,53 @@ def test_samples_are_draws_that_share_what_they_can(pack: Pack, images: np.ndarr
 def test_what_a_family_cannot_do_is_said(adapter: TerraMind, images: np.ndarray) -> None:
     with pytest.raises(ModelError, match="toy cannot predict; it can generate, embed"):
         adapter.predict({"S2L2A": images}, FAST)
+
+
+class SlowRuntime:
+    """Loads graphs with another runtime, not before it is told to; counts what it loads."""
+
+    name, device = "onnx", "CPUExecutionProvider"
+
+    def __init__(self) -> None:
+        self.go = threading.Event()
+        self.loaded: list[str] = []
+        self.failures = 0
+        self._real = make_runtime(device="cpu", threads=1)
+
+    def load(self, path: str) -> Any:
+        self.loaded.append(path)
+        self.go.wait(20)
+        if self.failures:
+            self.failures -= 1
+            raise PackError("not now")
+        return self._real.load(path)
+
+
+def test_decoders_are_loaded_ahead_and_once(pack: Pack, images: np.ndarray) -> None:
+    runtime = SlowRuntime()
+    adapter = TerraMind(pack, runtime)
+    adapter.preload(("DEM", "LULC", "COORDS"), FAST)
+    waiting = time.monotonic() + 10
+    while len(runtime.loaded) < 2 and time.monotonic() < waiting:
+        time.sleep(0.01)
+    assert sorted(runtime.loaded) == [pack.graph_path("decode_DEM"), pack.graph_path("decode_LULC")]
+    runtime.go.set()
+    made = adapter.generate({"S2L2A": images}, ("DEM", "LULC"), keys(), FAST)
+    assert len(runtime.loaded) == len(set(runtime.loaded))
+    plain = TerraMind(pack, make_runtime(device="cpu", threads=1))
+    expected = plain.generate({"S2L2A": images}, ("DEM", "LULC"), keys(), FAST)
+    for target, values in expected.items():
+        np.testing.assert_array_equal(made[target], values)
+
+
+def test_a_graph_that_did_not_load_ahead_is_tried_again(pack: Pack, images: np.ndarray) -> None:
+    runtime = SlowRuntime()
+    runtime.failures = 1
+    runtime.go.set()
+    adapter = TerraMind(pack, runtime)
+    adapter.preload(("DEM",), FAST)
+    for thread in threading.enumerate():
+        if thread.name == "terrane-loader":
+            thread.join()
+    assert runtime.failures == 0
+    assert adapter.generate({"S2L2A": images}, ("DEM",), keys(), FAST)["DEM"].any()
