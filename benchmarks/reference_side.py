@@ -2,7 +2,8 @@
 """The reference's part of ``versus_terratorch.py``; runs in the environment that has terratorch.
 
 ``weights DIR`` writes random weights in the official layout: TerraMind_v1_tiny.pt and its tokenizers.
-``run DIR SCENE.npy RESULT.json`` times ``terratorch.tasks.tiled_inference`` with them on (12, h, w).
+``serve DIR`` loads them and times ``terratorch.tasks.tiled_inference``, one line of JSON in, one out.
+``memory SIZE`` measures what ``tiled_inference`` itself holds for a SIZE × SIZE scene: a model of no size.
 """
 
 from __future__ import annotations
@@ -63,15 +64,13 @@ def peak_mb() -> float:
 
 
 def run(
-    folder: Path, scene: Path, result: Path, *, crop: int, stride: int, steps: int, batch: int, threads: int
-) -> None:
+    model: Any, scene: str, *, crop: int, stride: int, steps: int, batch: int, threads: int
+) -> dict[str, Any]:
     import numpy as np
     import torch
     from terratorch.tasks.tiled_inference import tiled_inference
 
-    model = load(folder)
     image = torch.from_numpy(np.load(scene).astype(np.float32))[None]
-    loaded = peak_mb()
     calls = []
 
     def forward(tiles: Any) -> Any:
@@ -81,24 +80,39 @@ def run(
 
     torch.set_num_threads(threads)
     began, worked = time.perf_counter(), time.process_time()
-    output = tiled_inference(forward, image, crop=crop, stride=stride, batch_size=batch)
-    seconds, cpu = time.perf_counter() - began, time.process_time() - worked
-    report = {
-        "seconds": seconds,
-        "cpu_seconds": cpu,
+    tiled_inference(forward, image, crop=crop, stride=stride, batch_size=batch)
+    return {
+        "seconds": time.perf_counter() - began,
+        "cpu_seconds": time.process_time() - worked,
         "tiles": sum(calls),
         "peak_rss_mb": peak_mb(),
-        "loaded_rss_mb": loaded,
-        "shape": list(output.shape),
-        "threads": torch.get_num_threads(),
     }
-    result.write_text(json.dumps(report))
+
+
+def serve(folder: Path) -> None:
+    model = load(folder)
+    print(json.dumps({"peak_rss_mb": peak_mb()}), flush=True)
+    for line in sys.stdin:
+        print(json.dumps(run(model, **json.loads(line))), flush=True)
+
+
+def memory(size: int) -> None:
+    """Peak beyond what is loaded, for 12 bands in and 11 channels (elevation, ten classes) out."""
+    import torch
+    from terratorch.tasks.tiled_inference import tiled_inference
+
+    tiled_inference(lambda x: x[:, :11].clone(), torch.zeros(1, 12, 300, 300), crop=256, stride=192)
+    before = peak_mb()
+    image = torch.ones(1, 12, size, size)
+    tiled_inference(lambda x: x[:, :11].clone(), image, crop=256, stride=192, batch_size=16)
+    print(json.dumps({"beyond_mb": peak_mb() - before}))
 
 
 if __name__ == "__main__":
-    action, place = sys.argv[1], Path(sys.argv[2])
+    action, words = sys.argv[1], sys.argv[2:]
     if action == "weights":
-        make_weights(place)
+        make_weights(Path(words[0]))
+    elif action == "serve":
+        serve(Path(words[0]))
     else:
-        options = {k: int(v) for k, v in (pair.split("=") for pair in sys.argv[5:])}
-        run(place, Path(sys.argv[3]), Path(sys.argv[4]), **options)
+        memory(int(words[0]))
