@@ -44,7 +44,7 @@ class Weight:
     dtype: str
     offset: int
     default: Optional[str] = None
-    """How to compute it where a checkpoint lacks it: the model's own constants (zeros, sincos2d)."""
+    """How to compute it where a checkpoint lacks it: the model's own constants (zeros, sincos1d, sincos2d)."""
 
 
 @dataclass(frozen=True)
@@ -109,7 +109,7 @@ class Skeleton:
         if key in state:
             return state[key].numpy()
         shape, default = self._defaults[key]
-        return np.zeros(shape, np.float32) if default == "zeros" else sincos2d(shape)
+        return _DEFAULTS[default](shape)
 
     @cached_property
     def _defaults(self) -> Mapping[str, tuple[tuple[int, ...], str]]:
@@ -219,3 +219,24 @@ def sincos2d(shape: tuple[int, ...]) -> Any:
     angles = [grid.reshape(-1, 1).astype(np.float32) * omega for grid in (column, row)]
     parts = [function(angle) for angle in angles for function in (np.sin, np.cos)]
     return np.concatenate(parts, axis=1, dtype=np.float32)[None]
+
+
+def sincos1d(shape: tuple[int, ...]) -> Any:
+    """Fixed positions of a text, (1, N, D) float32: sines, then cosines (terratorch's
+    ``build_1d_sincos_posemb``)."""
+    _, tokens, dim = shape
+    half = np.arange(dim // 2, dtype=np.float32) / np.float32(dim // 2)
+    omega = np.float32(1) / np.power(np.float32(10000), half)
+    angle = np.arange(tokens, dtype=np.float32)[:, None] * omega
+    return np.concatenate([np.sin(angle), np.cos(angle)], axis=1, dtype=np.float32)[None]
+
+
+def _zeros(shape: tuple[int, ...]) -> Any:
+    return np.zeros(shape, np.float32)
+
+
+_DEFAULTS: Mapping[str, Callable[[tuple[int, ...]], Any]] = {
+    "zeros": _zeros,
+    "sincos1d": sincos1d,
+    "sincos2d": sincos2d,
+}

@@ -17,9 +17,12 @@ from .folder import check_output, whole_folder, write_texts
 from .manifest import Pack, write_pack
 from .torch_form import FOLDER as TORCH
 from .torch_form import torch_bytes, write_torch_graph
+from .weights import find_model, find_tokenizer, find_vocabulary, tokenizer_files, vocabulary_file
 
 GRAPHS = "graphs"
-_SUFFIXES = (".pt", ".pth", ".ckpt")
+COORDS = "COORDS"
+VOCABULARY = "coords.json"
+"""The words of coordinates in a pack."""
 
 
 @dataclass(frozen=True)
@@ -31,9 +34,17 @@ class _Part:
     graphs: tuple[str, ...]
 
 
+@dataclass(frozen=True)
+class _Wanted:
+    """What a pack is to take and make."""
+
+    inputs: tuple[str, ...]
+    targets: tuple[str, ...]
+
+
 def convert_checkpoint(
     checkpoint: Union[str, Path],
-    tokenizers_dir: Union[str, Path],
+    tokenizers_dir: Union[str, Path, None],
     inputs: Sequence[str],
     targets: Sequence[str],
     output: Union[str, Path],
@@ -48,9 +59,11 @@ def convert_checkpoint(
 ) -> Pack:
     """Bind ``TerraMind_v1_<size>.pt`` and its tokenizers to the graph skeletons and write a pack folder.
 
-    The size is told from the tensors' shapes. Only what ``inputs`` (S2L2A, …) and ``targets`` (DEM, LULC, …)
-    need is read and written. ``tokenizers_dir`` holds ``TerraMind_Tokenizer_<target>.pt`` files. ``manifest``
-    adds to or replaces top-level entries of pack.json. ``torch`` adds the torch form of every graph.
+    checkpoint: the file, or a folder that holds one. The size is told from the tensors' shapes.
+    tokenizers_dir: holds ``TerraMind_Tokenizer_<modality>.pt`` files, and for COORDS the vocabulary; None:
+    the checkpoint's folder. inputs (S2L2A, …, COORDS) and targets (DEM, LULC, …): only what they need is
+    read and written; empty: everything that the files there allow. ``manifest`` adds to or replaces
+    top-level entries of pack.json. ``torch`` adds the torch form of every graph.
 
     The folder appears when it is complete, or not at all. Raises PackError (a file that is missing, damaged,
     hostile, or does not fit: with the tensor's name and shapes), ModelError (a modality that no skeleton
@@ -59,15 +72,21 @@ def convert_checkpoint(
     output = Path(output)
     check_output(output, overwrite)
     known = load_skeletons(skeletons)
-    mae = _mae_part(known, load_checkpoint(checkpoint), inputs, targets)
-    decoders = [_decoder_part(known, mae.skeleton, Path(tokenizers_dir), target) for target in targets]
-    parts = [mae, *decoders]
+    file = find_model(checkpoint)
+    place = Path(tokenizers_dir) if tokenizers_dir is not None else file.parent
+    mae, wanted = _mae_part(known, load_checkpoint(file), place, inputs, targets)
+    tokenizers = _tokenizer_parts(known, mae.skeleton, place, wanted)
+    words = find_vocabulary(place) if COORDS in (*wanted.inputs, *wanted.targets) else None
+    parts = [mae, *tokenizers.values()]
     total = sum(part.skeleton.size(part.graphs) for part in parts)
     if torch:
         total += sum(torch_bytes(part.skeleton, part.graphs) for part in parts)
     with whole_folder(output, total) as folder:
         _write_parts(parts, folder, total, torch=torch, progress=progress, cancel=cancel)
-        content = _manifest(mae, decoders, inputs, targets, name, torch=torch)
+        content = _manifest(mae, tokenizers, wanted, name, torch=torch)
+        if words is not None:
+            (folder / VOCABULARY).write_bytes(words.read_bytes())
+            content["vocabulary"] = VOCABULARY
         content.update(manifest or {})
         write_texts(folder, content)
         pack = write_pack(folder, content)
@@ -102,23 +121,22 @@ def _write_parts(
 
 
 def _mae_part(
-    known: Sequence[Skeleton], checkpoint: Checkpoint, inputs: Sequence[str], targets: Sequence[str]
-) -> _Part:
-    """The skeleton that a checkpoint fits, or one sentence on why none does."""
-    candidates = [s for s in known if s.kind == "mae"]
-    if not inputs or not targets:
-        raise ModelError("A pack needs at least one input and one target.")
-    best: Optional[tuple[int, Skeleton, Checkpoint, tuple[str, ...], list[str]]] = None
-    for skeleton in candidates:
+    known: Sequence[Skeleton],
+    checkpoint: Checkpoint,
+    place: Path,
+    inputs: Sequence[str],
+    targets: Sequence[str],
+) -> tuple[_Part, _Wanted]:
+    """The skeleton that a checkpoint fits, and what to take of it; or one sentence on why none does."""
+    best: Optional[tuple[int, Skeleton, Checkpoint, list[str]]] = None
+    for skeleton in (s for s in known if s.kind == "mae"):
         state = skeleton.state_dict(checkpoint)
-        graphs = _mae_graphs(skeleton, inputs, targets)
-        core = ("encoder", *(g for g in graphs if g.startswith("predict_")))
-        problems = skeleton.problems(state, graphs or core or skeleton.graphs)
+        problems = skeleton.problems(state, _mae_graphs(skeleton, inputs, targets))
         if best is None or len(problems) < best[0]:
-            best = (len(problems), skeleton, state, graphs, problems)
+            best = (len(problems), skeleton, state, problems)
     if best is None:
         raise PackError("There is no graph skeleton of a TerraMind model; install Terrane again.")
-    _, skeleton, state, graphs, problems = best
+    _, skeleton, state, problems = best
     if "mask_token" not in state or "encoder_norm.weight" not in state:
         raise PackError(
             f"{checkpoint.path.name} is not a TerraMind model (it has no mask_token); "
@@ -126,33 +144,75 @@ def _mae_part(
         )
     if problems:
         raise PackError(_does_not_fit(checkpoint, skeleton, problems))
-    _check_modalities(skeleton, inputs, targets)
-    return _Part(skeleton, state, _with_chain(skeleton, state, graphs, targets))
+    wanted = _wanted(known, skeleton, state, place, inputs, targets)
+    graphs = _mae_graphs(skeleton, wanted.inputs, wanted.targets)
+    chain = _chain(skeleton, state, wanted.targets)
+    return _Part(skeleton, state, tuple(dict.fromkeys((*graphs, *chain)))), wanted
+
+
+def _embedding(skeleton: Skeleton, modality: str) -> str:
+    """The graph that takes an input in: pixels, or tokens and words where it takes no pixels."""
+    pixels = f"embed_{modality}"
+    return pixels if pixels in skeleton.graphs else f"{pixels}_ids"
 
 
 def _mae_graphs(skeleton: Skeleton, inputs: Sequence[str], targets: Sequence[str]) -> tuple[str, ...]:
-    wanted = [*(f"embed_{m}" for m in inputs), "encoder", *(f"predict_{m}" for m in targets)]
+    embedded = (_embedding(skeleton, modality) for modality in inputs)
+    wanted = [*embedded, "encoder", *(f"predict_{modality}" for modality in targets)]
     return tuple(graph for graph in wanted if graph in skeleton.graphs)
 
 
-def _check_modalities(skeleton: Skeleton, inputs: Sequence[str], targets: Sequence[str]) -> None:
-    for kind, prefix, asked in (("take", "embed_", inputs), ("make", "predict_", targets)):
-        there = [g[len(prefix) :] for g in skeleton.graphs if g.startswith(prefix) and not g.endswith("_ids")]
+def _wanted(
+    known: Sequence[Skeleton],
+    skeleton: Skeleton,
+    state: Checkpoint,
+    place: Path,
+    inputs: Sequence[str],
+    targets: Sequence[str],
+) -> _Wanted:
+    """What was asked for, checked; where nothing was, all that the files allow."""
+    taken = [m for m in skeleton.bind["inputs"] if _takes(known, skeleton, m)]
+    made = [g[len("predict_") :] for g in skeleton.graphs if g.startswith("predict_")]
+    for kind, there, asked in (("take", taken, inputs), ("make", made, targets)):
         for modality in asked:
             if modality not in there:
                 raise ModelError(
                     f"{skeleton.name} cannot {kind} {modality} here; it can {kind} {', '.join(there)}."
                 )
 
+    def possible(modality: str, graph: str) -> bool:
+        if skeleton.problems(state, [graph]):
+            return False
+        if modality == COORDS:
+            return vocabulary_file(place) is not None
+        pixels = graph == f"embed_{modality}"
+        return pixels or (place.is_dir() and len(tokenizer_files(place, modality)) == 1)
 
-def _with_chain(
-    skeleton: Skeleton, state: Checkpoint, graphs: tuple[str, ...], targets: Sequence[str]
-) -> tuple[str, ...]:
-    """Add what feeds one target's tokens to the next, where skeleton and checkpoint have it for all."""
+    chosen = _Wanted(
+        tuple(inputs) or tuple(m for m in taken if possible(m, _embedding(skeleton, m))),
+        tuple(targets) or tuple(m for m in made if possible(m, f"predict_{m}")),
+    )
+    if not chosen.inputs or not chosen.targets:
+        raise PackError(f"{place} holds no tokenizer: a model needs one for each modality that it makes.")
+    return chosen
+
+
+def _takes(known: Sequence[Skeleton], skeleton: Skeleton, modality: str) -> bool:
+    graph = _embedding(skeleton, modality)
+    if graph not in skeleton.graphs:
+        return False
+    if graph == f"embed_{modality}" or modality == COORDS:
+        return True
+    tokenizer = _tokenizer_skeleton(known, skeleton, modality)
+    return tokenizer is not None and f"tokenize_{modality}" in tokenizer.graphs
+
+
+def _chain(skeleton: Skeleton, state: Checkpoint, targets: Sequence[str]) -> tuple[str, ...]:
+    """What feeds one target's tokens to the next, where skeleton and checkpoint have it for all."""
     chain = tuple(f"embed_{target}_ids" for target in targets)
     if len(targets) < 2 or not all(graph in skeleton.graphs for graph in chain):
-        return graphs
-    return graphs if skeleton.problems(state, chain) else (*graphs, *chain)
+        return ()
+    return () if skeleton.problems(state, chain) else chain
 
 
 def _does_not_fit(checkpoint: Checkpoint, skeleton: Skeleton, problems: Sequence[str]) -> str:
@@ -160,62 +220,66 @@ def _does_not_fit(checkpoint: Checkpoint, skeleton: Skeleton, problems: Sequence
     return f"{checkpoint.path.name} does not fit {skeleton.name}: {problems[0]}{more}."
 
 
-def _decoder_part(known: Sequence[Skeleton], mae: Skeleton, folder: Path, target: str) -> _Part:
+def _tokenizer_skeleton(known: Sequence[Skeleton], mae: Skeleton, modality: str) -> Optional[Skeleton]:
     family = mae.bind["tokenizers"]
-    fitting = [s for s in known if s.bind.get("set") == family and s.bind.get("modality") == target]
-    if not fitting:
-        raise ModelError(f"There is no graph skeleton of the {target} tokenizer for {mae.name}.")
-    skeleton = fitting[0]
-    checkpoint = load_checkpoint(_tokenizer_file(folder, target))
+    fitting = (s for s in known if s.bind.get("set") == family and s.bind.get("modality") == modality)
+    return next(fitting, None)
+
+
+def _tokenizer_parts(
+    known: Sequence[Skeleton], mae: Skeleton, place: Path, wanted: _Wanted
+) -> dict[str, _Part]:
+    """Decoders of what is made, and encoders of what enters as tokens, by modality."""
+    graphs: dict[str, list[str]] = {}
+    for target in wanted.targets:
+        if target != COORDS:
+            graphs.setdefault(target, []).append(f"decode_{target}")
+    for modality in wanted.inputs:
+        if modality != COORDS and f"embed_{modality}" not in mae.graphs:
+            graphs.setdefault(modality, []).append(f"tokenize_{modality}")
+    return {modality: _tokenizer_part(known, mae, place, modality, g) for modality, g in graphs.items()}
+
+
+def _tokenizer_part(
+    known: Sequence[Skeleton], mae: Skeleton, place: Path, modality: str, graphs: Sequence[str]
+) -> _Part:
+    skeleton = _tokenizer_skeleton(known, mae, modality)
+    if skeleton is None:
+        raise ModelError(f"There is no graph skeleton of the {modality} tokenizer for {mae.name}.")
+    checkpoint = load_checkpoint(find_tokenizer(place, modality))
     state = skeleton.state_dict(checkpoint)
-    graphs = tuple(skeleton.graphs)
     problems = skeleton.problems(state, graphs)
     if problems:
         raise PackError(_does_not_fit(checkpoint, skeleton, problems))
-    return _Part(skeleton, state, graphs)
-
-
-def _tokenizer_file(folder: Path, target: str) -> Path:
-    """The official name, else the only checkpoint below the folder whose name ends in the modality."""
-    official = folder / f"TerraMind_Tokenizer_{target}.pt"
-    if official.is_file():
-        return official
-    if not folder.is_dir():
-        raise PackError(f"There is no folder {folder} with tokenizers.")
-    stem = f"_{target.lower()}"
-    files = [p for p in sorted(folder.rglob("*")) if p.suffix in _SUFFIXES and p.stem.lower().endswith(stem)]
-    if len(files) != 1:
-        found = "several files end" if files else "no file ends"
-        raise PackError(f"{folder} has no {official.name} ({found} in {stem}.pt); put it there.")
-    return files[0]
+    return _Part(skeleton, state, tuple(graphs))
 
 
 def _manifest(
-    mae: _Part,
-    decoders: Sequence[_Part],
-    inputs: Sequence[str],
-    targets: Sequence[str],
-    name: Optional[str],
-    *,
-    torch: bool,
+    mae: _Part, tokenizers: Mapping[str, _Part], wanted: _Wanted, name: Optional[str], *, torch: bool
 ) -> dict[str, Any]:
     bind = mae.skeleton.bind
     graphs = {}
-    for part in (mae, *decoders):
+    for part in (mae, *tokenizers.values()):
         for graph in part.graphs:
             spec = part.skeleton.graphs[graph]
             onnx = {"path": f"{GRAPHS}/{graph}.onnx", "opset": spec["opset"], "ir": spec["ir"]}
             forms = {"onnx": onnx, **({"torch": {"path": f"{TORCH}/{graph}.pt2"}} if torch else {})}
             graphs[graph] = {"inputs": spec["inputs"], "outputs": spec["outputs"], "forms": forms}
+    specs = {
+        target: tokenizers[target].skeleton.bind["target"] if target != COORDS else bind["targets"][COORDS]
+        for target in wanted.targets
+    }
+    chained = len(wanted.targets) > 1 and all(f"embed_{target}_ids" in graphs for target in wanted.targets)
+    embeds = "encoded" in graphs["encoder"]["outputs"]
     content: dict[str, Any] = {
         **bind["pack"],
-        "tasks": ["generate"],
+        "tasks": ["generate", *(["embed"] if embeds else [])],
         "tile": bind["tile"],
         "patch": bind["patch"],
         "dim": bind["dim"],
-        "chain": any(graph.endswith("_ids") for graph in mae.graphs),
-        "inputs": {modality: bind["inputs"][modality] for modality in inputs},
-        "targets": {t: part.skeleton.bind["target"] for t, part in zip(targets, decoders)},
+        "chain": chained,
+        "inputs": {modality: bind["inputs"][modality] for modality in wanted.inputs},
+        "targets": specs,
         "graphs": graphs,
         "variants": {"fp32": {"error": {}}},
     }

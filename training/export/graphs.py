@@ -59,17 +59,32 @@ class EmbedIds(EmbedImage):
         return out["x"], out["emb"]
 
 
+class EmbedWords(EmbedImage):
+    """``ids (B,L) int64`` → ``tokens``, ``emb``, each (B,L,D): a text without gaps, such as coordinates.
+
+    Position i's values depend on its own id alone, so that a shorter text is the beginning of a longer one.
+    """
+
+    def forward(self, ids: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:  # type: ignore[override]
+        """Embed a text."""
+        text = self.model.encoder_embeddings[self.key]
+        tokens = text.token_emb(ids)
+        emb = text.pos_emb[:, : ids.shape[1]] + text.mod_emb
+        return tokens, emb.expand(ids.shape[0], -1, -1)
+
+
 class Encoder(nn.Module):
-    """``tokens (B,M,D)``, ``emb (B,M,D)`` → ``context (B,M,D)``: what every target's decoder looks at."""
+    """``tokens (B,M,D)``, ``emb (B,M,D)`` → ``context (B,M,D)``: what every target's decoder looks at;
+    ``encoded (B,M,D)``: the encoder's own output after its last norm, as the backbone gives it."""
 
     def __init__(self, mae: Any) -> None:
         super().__init__()
         self.model = mae
 
-    def forward(self, tokens: torch.Tensor, emb: torch.Tensor) -> torch.Tensor:
+    def forward(self, tokens: torch.Tensor, emb: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """Encode all inputs together. Without a mask: padding never enters here."""
         encoded = self.model.forward_encoder(tokens + emb, None)
-        return self.model.decoder_proj_context(encoded) + emb  # type: ignore[no-any-return]
+        return self.model.decoder_proj_context(encoded) + emb, encoded
 
 
 class Predict(nn.Module):
@@ -90,6 +105,51 @@ class Predict(nn.Module):
         queries = queries.expand(context.shape[0], -1, -1)
         decoded = self.model.forward_decoder(queries, context, None, None)
         return target.forward_logits(decoded)  # type: ignore[no-any-return]
+
+
+class PredictWords(Predict):
+    """``context (B,M,D)``, ``ids (B,L) int64`` → ``logits (B,L,V)`` of the word after each of a text.
+
+    Causal: what follows a word does not change its logits, so that one static length serves every step of
+    the reference's word-by-word generation.
+    """
+
+    def forward(self, context: torch.Tensor, ids: torch.Tensor) -> torch.Tensor:  # type: ignore[override]
+        """One pass over what was written so far."""
+        target = self.model.decoder_embeddings[self.key]
+        length = ids.shape[1]
+        written = target.token_emb(ids) + (target.pos_emb[:, :length] + target.mod_emb)
+        causal = torch.ones((1, length, length), dtype=torch.bool).triu(1)
+        decoded = self.model.forward_decoder(written, context, None, causal)
+        return target.forward_logits(decoded)  # type: ignore[no-any-return]
+
+
+class Tokenize(nn.Module):
+    """``image (B,C,T,T)`` standardised → ``ids (B,N) int64``: a tokenizer's encoder and its quantiser."""
+
+    def __init__(self, tokenizer: Any) -> None:
+        super().__init__()
+        self.model = tokenizer
+
+    def forward(self, image: torch.Tensor) -> torch.Tensor:
+        """Codes of an image, row by row."""
+        ids = self.model.tokenize(image)
+        return ids.reshape(ids.shape[0], -1).to(torch.int64)
+
+
+class TokenizeClasses(Tokenize):
+    """``image (B,1,T,T)`` of class numbers → ``ids (B,N) int64``.
+
+    The reference's encoder makes channels of classes itself, but accepts no number that is not one; here
+    what is none of the classes from 1 counts as class 0, no data.
+    """
+
+    def forward(self, image: torch.Tensor) -> torch.Tensor:
+        """Codes of a map, row by row."""
+        classes = torch.arange(1, int(self.model.n_channels), dtype=image.dtype)[None, :, None, None]
+        named = (image.round() == classes).to(image.dtype)
+        none = 1 - named.sum(dim=1, keepdim=True)
+        return super().forward(torch.cat([none, named], dim=1))
 
 
 class DecodeDirect(nn.Module):
@@ -124,14 +184,15 @@ def mae_graphs(
     images: Mapping[str, str],
     ids: Mapping[str, str],
     targets: Mapping[str, str],
+    words: Optional[Mapping[str, str]] = None,
     *,
     tile: int,
     patch: int,
 ) -> list[GraphSource]:
     """All graphs of a masked autoencoder.
 
-    ``mae`` is terratorch's ``TerraMind``; ``images``, ``ids`` and ``targets`` map a modality (S2L2A, DEM…)
-    to the name of its embedding in ``mae`` (``untok_sen2l2a@224``, ``tok_dem@224``…).
+    ``mae`` is terratorch's ``TerraMind``; ``images``, ``ids``, ``targets`` and ``words`` map a modality
+    (S2L2A, DEM, COORDS…) to the name of its embedding in ``mae`` (``untok_sen2l2a@224``, ``tok_dem@224``…).
     """
     count, dim = (tile // patch) ** 2, int(mae.dim)
     batch, tokens = {0: "batch"}, {0: "batch", 1: "tokens"}
@@ -151,13 +212,37 @@ def mae_graphs(
         )
         graphs.append(source)
     inputs = {"tokens": example, "emb": example.clone()}  # one tensor would become one input
-    graphs.append(GraphSource("encoder", Encoder(mae), inputs, dict.fromkeys(inputs, tokens), ("context",)))
+    outputs = ("context", "encoded")
+    graphs.append(GraphSource("encoder", Encoder(mae), inputs, dict.fromkeys(inputs, tokens), outputs))
     for modality, key in targets.items():
         source = GraphSource(
             f"predict_{modality}", Predict(mae, key), {"context": example}, {"context": tokens}, ("logits",)
         )
         graphs.append(source)
+    for modality, key in (words or {}).items():
+        graphs.extend(_word_graphs(mae, modality, key, example))
     return graphs
+
+
+def _word_graphs(mae: Any, modality: str, key: str, context: torch.Tensor) -> list[GraphSource]:
+    batch, tokens = {0: "batch"}, {0: "batch", 1: "tokens"}
+    length = int(mae.modality_info[key]["max_tokens"])
+    ids = torch.zeros(2, length, dtype=torch.int64)
+    embed = GraphSource(
+        f"embed_{modality}_ids", EmbedWords(mae, key), {"ids": ids}, {"ids": batch}, ("tokens", "emb")
+    )
+    # One place of the sequence is the sentinel that the encoder is given, not the decoder.
+    given = {"context": context, "ids": ids[:, : length - 1].clone()}
+    axes = {"context": tokens, "ids": batch}
+    return [embed, GraphSource(f"predict_{modality}", PredictWords(mae, key), given, axes, ("logits",))]
+
+
+def tokenize_graph(tokenizer: Any, modality: str, *, tile: int) -> GraphSource:
+    """The encoder of one tokenizer, for modalities that enter as tokens."""
+    classes = modality == "LULC"
+    image = torch.zeros(2, 1 if classes else int(tokenizer.n_channels), tile, tile)
+    module = TokenizeClasses(tokenizer) if classes else Tokenize(tokenizer)
+    return GraphSource(f"tokenize_{modality}", module, {"image": image}, {"image": {0: "batch"}}, ("ids",))
 
 
 def decoder_graph(tokenizer: Any, modality: str, *, tile: int) -> GraphSource:

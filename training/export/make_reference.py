@@ -16,19 +16,24 @@ import numpy as np
 import torch
 
 from . import official
-from .graphs import decoder_graph, mae_graphs
+from .graphs import decoder_graph, mae_graphs, tokenize_graph
 from .reference import (
     Small,
     build_mae,
     build_tokenizer,
     checkpoint,
+    coords_tokenizer,
     diffused,
+    embedded,
     filtered,
     generation,
     rerandomise,
     run,
     small_vocabularies,
+    spelled,
     synthetic_scene,
+    talkative,
+    write_vocabulary,
 )
 from .skeleton import depths, export, write
 
@@ -37,11 +42,23 @@ FOLDER = Path(__file__).resolve().parents[2] / "tests" / "parity" / "reference"
 MODELS = {"gelu": (Small("tiny"), torch.float16), "silu": (Small("base"), None)}
 """Both kinds of official architecture; one checkpoint in half, one in full precision."""
 
+WITHOUT_CONSTANTS = "silu"
+"""The model whose checkpoint leaves out fixed positions, which code can make."""
+
 CASES: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "dem_lulc": (("S2L2A",), ("DEM", "LULC")),
     "lulc_dem": (("S2L2A",), ("LULC", "DEM")),
     "two_inputs": (("S2L2A", "S1GRD"), ("NDVI",)),
+    "tokens": (("LULC", "NDVI"), ("DEM",)),
+    "from_dem": (("DEM",), ("LULC", "NDVI")),
+    "many": (("S1GRD", "NDVI", "S2L2A", "COORDS"), ("LULC", "DEM")),
+    "place_last": (("S1GRD", "LULC"), ("NDVI", "COORDS")),
+    "place_first": (("S2L2A",), ("COORDS", "DEM")),
+    "place_between": (("S2L2A", "DEM"), ("NDVI", "COORDS", "LULC")),
 }
+BRIEF = ("from_dem", "many", "place_between")
+"""Cases whose land cover is kept as tokens alone: its pixels are ten random numbers each."""
+EMBEDDED: tuple[tuple[str, ...], ...] = (("S2L2A",), ("S1GRD", "DEM"), ("S2L2A", "LULC", "NDVI", "COORDS"))
 STEPS = 3
 """Of whole runs; four are walked (1000 // 3 leaves a rest)."""
 DDIM_STEPS = (1, 2, 3, 10, 50)
@@ -62,6 +79,7 @@ def mae_skeleton(small: Small, name: str, mae: Any, path: Path) -> None:
     """The same kind of skeleton that ships for the official sizes."""
     images = {m: official.IMAGES[m] for m in small.images}
     targets = {m: official.TARGETS[m] for m in small.targets}
+    taken = (*small.images, *small.tokenised, *official.WORDS)
     pack = {
         "id": f"small-{name}",
         "name": f"small {name}",
@@ -79,18 +97,20 @@ def mae_skeleton(small: Small, name: str, mae: Any, path: Path) -> None:
         "tile": small.tile,
         "patch": official.PATCH,
         "dim": small.dim,
-        "inputs": {m: official.input_spec(m) for m in images},
+        "inputs": {m: official.input_spec(m) for m in taken},
+        "targets": {m: official.word_spec(m) for m in official.WORDS},
         "blocks": depths(mae.state_dict()),
     }
-    sources = mae_graphs(mae, images, targets, targets, tile=small.tile, patch=official.PATCH)
+    sources = mae_graphs(mae, images, targets, targets, official.WORDS, tile=small.tile, patch=official.PATCH)
     write(path, [export(s) for s in sources], bind)
 
 
 def tokenizer_skeleton(target: str, tokenizer: Any, tile: int, path: Path) -> None:
-    """The skeleton of a small tokenizer's decoder."""
+    """The skeleton of a small tokenizer."""
     spec = official.target_spec(target, tokenizer)
     bind = {"kind": "tokenizer", "set": "small", "modality": target, "target": spec}
-    write(path, [export(decoder_graph(tokenizer, target, tile=tile))], bind)
+    graphs = (decoder_graph(tokenizer, target, tile=tile), tokenize_graph(tokenizer, target, tile=tile))
+    write(path, [export(graph) for graph in graphs], bind)
 
 
 def arrays(
@@ -103,7 +123,13 @@ def arrays(
             model = generation(small.arguments, state, tokenizers, inputs, targets, tile=small.tile)
         images = {m: scenes[m] for m in inputs}
         for name, values in run(model, images, STEPS, seed=11).items():
-            found[f"{case}.{name}"] = values
+            if case not in BRIEF or name != "LULC.output":
+                found[f"{case}.{name}"] = values
+    for inputs in EMBEDDED:
+        images = {m: scenes[m] for m in inputs}
+        with small_vocabularies(small):
+            values = embedded(small.arguments, state, tokenizers, images, tile=small.tile)
+        found[f"embed.{'+'.join(inputs)}"] = values
     ids, noise = found["dem_lulc.DEM.ids"], found["dem_lulc.DEM.noise"]
     for steps in DDIM_STEPS:
         found[f"ddim.{steps}"] = diffused(tokenizers["DEM"], ids, noise, steps)
@@ -117,9 +143,11 @@ def main(folder: Path = FOLDER) -> int:
     """Write the reference anew."""
     about: dict[str, Any] = {"top_p": TOP_P, "ddim": DDIM_STEPS, "steps": STEPS, "sharper": SHARPER}
     about["cases"] = {name: {"inputs": i, "targets": t} for name, (i, t) in CASES.items()}
+    about["embedded"] = EMBEDDED
     changed = about["rerandomised"] = {}
     small = MODELS["gelu"][0]
-    scenes = {m: synthetic_scene(m, BATCH, small.tile, 7) for m in small.images}
+    taken = (*small.images, *small.tokenised, *official.WORDS)
+    scenes = {m: synthetic_scene(m, BATCH, small.tile, 7) for m in taken}
     torch.set_num_threads(1)  # sums in another order differ in the last digit
     torch.manual_seed(100)
     tokenizers = {target: build_tokenizer(small, target) for target in small.targets}
@@ -128,16 +156,26 @@ def main(folder: Path = FOLDER) -> int:
         saved = checkpoint(tokenizer, torch.float16)
         save_checkpoint(saved, folder / f"TerraMind_Tokenizer_{target}.pt")
         tokenizer_skeleton(target, tokenizer, small.tile, folder / "skeletons" / f"small-{target}.zip")
+    words = folder / "coords" / "config.json"
+    write_vocabulary(small.words, words)
+    tokenizers["COORDS"] = coords_tokenizer(words)
     for number, (name, (model, dtype)) in enumerate(MODELS.items()):
         torch.manual_seed(number)
         mae = build_mae(model)
         changed[name] = rerandomise(mae, number)
+        talkative(mae, number)
         state = checkpoint(mae, dtype)
+        if name == WITHOUT_CONSTANTS:
+            state = {key: value for key, value in state.items() if not key.endswith(".pos_emb")}
         save_checkpoint(state, folder / f"TerraMind_v1_{name}.pt")
-        full = {key: value.float() for key, value in state.items()}
+        full = {key: value.float() for key, value in mae.state_dict().items()}
         found = arrays(model, full, tokenizers, scenes)
         np.savez_compressed(folder / f"{name}.npz", **found)
         mae_skeleton(model, name, mae, folder / "skeletons" / f"{name}.zip")
+    rng = np.random.default_rng(5)
+    places = rng.uniform((10.0, 47.0), (13.75, 49.75), (40, 2)).astype(np.float32)
+    ids = rng.integers(0, len(small.words), (40, 2))
+    scenes.update(spelled(tokenizers["COORDS"], places, ids))
     np.savez_compressed(folder / "scenes.npz", **scenes)
     text = json.dumps(about, indent=1, sort_keys=True)
     (folder / "about.json").write_text(text + "\n", encoding="utf-8")

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, Callable
 
 from . import official
-from .graphs import decoder_graph, mae_graphs
+from .graphs import decoder_graph, mae_graphs, tokenize_graph
 from .skeleton import depths, export, write
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -26,18 +26,28 @@ TOKENIZERS = "terramind-v1"
 def write_mae(
     path: Path, mae: Any, bind: dict[str, Any], keys: dict[str, dict[str, str]], storage: str
 ) -> None:
-    """One masked autoencoder. ``keys``: modality → embedding, under ``images``, ``ids`` and ``targets``."""
+    """One masked autoencoder. ``keys``: modality → embedding, under ``images``, ``ids``, ``targets``, ``words``."""
     sources = mae_graphs(
-        mae, keys["images"], keys["ids"], keys["targets"], tile=bind["tile"], patch=bind["patch"]
+        mae,
+        keys["images"],
+        keys["ids"],
+        keys["targets"],
+        keys.get("words"),
+        tile=bind["tile"],
+        patch=bind["patch"],
     )
     blocks = depths(mae.state_dict())
     write(path, [export(s) for s in sources], {"kind": "mae", **bind, "blocks": blocks}, storage=storage)
 
 
-def write_tokenizer(path: Path, tokenizer: Any, bind: dict[str, Any], tile: int, storage: str) -> None:
-    """One tokenizer's decoder."""
-    graph = export(decoder_graph(tokenizer, bind["modality"], tile=tile))
-    write(path, [graph], {"kind": "tokenizer", **bind}, storage=storage)
+def write_tokenizer(
+    path: Path, tokenizer: Any, bind: dict[str, Any], tile: int, storage: str, *, encoder: bool = True
+) -> None:
+    """One tokenizer's decoder and, where it was trained for inputs too, its encoder."""
+    sources = [decoder_graph(tokenizer, bind["modality"], tile=tile)]
+    if encoder:
+        sources.append(tokenize_graph(tokenizer, bind["modality"], tile=tile))
+    write(path, [export(source) for source in sources], {"kind": "tokenizer", **bind}, storage=storage)
 
 
 def official_mae(size: str, path: Path) -> None:
@@ -58,14 +68,22 @@ def official_mae(size: str, path: Path) -> None:
         "tile": official.TILE,
         "patch": official.PATCH,
         "dim": int(mae.dim),
-        "inputs": {modality: official.input_spec(modality) for modality in official.IMAGES},
+        "inputs": {
+            m: official.input_spec(m) for m in (*official.IMAGES, *official.TOKENISED, *official.WORDS)
+        },
+        "targets": {modality: official.word_spec(modality) for modality in official.WORDS},
     }
-    keys = {"images": official.IMAGES, "ids": official.TARGETS, "targets": official.TARGETS}
+    keys = {
+        "images": official.IMAGES,
+        "ids": official.TARGETS,
+        "targets": official.TARGETS,
+        "words": official.WORDS,
+    }
     write_mae(path, mae, bind, keys, "float32")
 
 
 def official_tokenizer(modality: str, path: Path) -> None:
-    """``TerraMind_Tokenizer_<modality>.pt``, its decoder."""
+    """``TerraMind_Tokenizer_<modality>.pt``, its decoder and encoder."""
     tokenizer = official.build_tokenizer(modality)
     spec = official.target_spec(modality, tokenizer)
     bind = {"set": TOKENIZERS, "modality": modality, "target": spec}
@@ -117,7 +135,8 @@ def starter_tokenizer(modality: str, path: Path) -> None:
     spec = {name: _plain(given[name]) for name in fields if name in given}
     spec["bands"] = list(official.BANDS[modality])
     bind = {"set": starter.SETTINGS["id"], "modality": modality, "target": spec}
-    write_tokenizer(path, tokenizer, bind, starter.SETTINGS["tile"], "float16")
+    # The starter takes images alone: its tokenizers' encoders are not needed.
+    write_tokenizer(path, tokenizer, bind, starter.SETTINGS["tile"], "float16", encoder=False)
 
 
 def _plain(value: Any) -> Any:

@@ -27,6 +27,9 @@ IMAGES = {
 }
 """Modalities that enter as pixels, and their key in ``encoder_embeddings``."""
 
+TOKENISED = ("LULC", "NDVI")
+"""Modalities that enter through their tokenizers."""
+
 TARGETS = {
     "S2L2A": "tok_sen2l2a@224",
     "S1GRD": "tok_sen1grd@224",
@@ -37,6 +40,9 @@ TARGETS = {
 }
 """Modalities that come out as tokens (and may enter as such), and their key."""
 
+WORDS = {"COORDS": "coords"}
+"""Modalities that are texts, both ways, and their key."""
+
 BANDS: Mapping[str, tuple[str, ...]] = {
     "S2L2A": ("B01", "B02", "B03", "B04", "B05", "B06", "B07", "B08", "B8A", "B09", "B11", "B12"),
     "S2L1C": ("B01", "B02", "B03", "B04", "B05", "B06", "B07", "B08", "B8A", "B09", "B10", "B11", "B12"),
@@ -46,6 +52,7 @@ BANDS: Mapping[str, tuple[str, ...]] = {
     "DEM": ("DEM",),
     "LULC": ("LULC",),
     "NDVI": ("NDVI",),
+    "COORDS": ("lon", "lat"),
 }
 """Bands in the model's order: ``PRETRAINED_BANDS`` of terratorch's ``terramind_register``."""
 
@@ -58,6 +65,7 @@ UNITS = {
     "DEM": "m",
     "LULC": "class",
     "NDVI": "",
+    "COORDS": "degrees",
 }
 
 
@@ -97,9 +105,9 @@ def statistics(modality: str, *, target: bool = False) -> dict[str, list[float]]
 
 
 def build_mae(size: str, *, tile: int = TILE, overrides: Optional[Mapping[str, Any]] = None) -> Any:
-    """Make terratorch's ``TerraMind`` with every image modality, randomly initialised.
+    """Make terratorch's ``TerraMind`` with every modality, randomly initialised.
 
-    Its state dict has the layout of ``TerraMind_v1_<size>.pt``, less the text modalities.
+    Its state dict has the layout of ``TerraMind_v1_<size>.pt``.
     """
     from terratorch.models.backbones.terramind.model.modality_info import MODALITY_INFO
     from terratorch.models.backbones.terramind.model.terramind import (
@@ -110,10 +118,9 @@ def build_mae(size: str, *, tile: int = TILE, overrides: Optional[Mapping[str, A
 
     arguments = {**mae_arguments(size), **(overrides or {})}
     place = (tile, arguments["dim"], PATCH)
-    encoders, _ = build_modality_embeddings(
-        MODALITY_INFO, list(IMAGES.values()), list(TARGETS.values()), *place
-    )
-    decoders, _ = build_output_modality_embeddings(MODALITY_INFO, list(TARGETS.values()), *place)
+    inputs, targets = [*IMAGES.values(), *WORDS.values()], [*TARGETS.values(), *WORDS.values()]
+    encoders, _ = build_modality_embeddings(MODALITY_INFO, inputs, list(TARGETS.values()), *place)
+    decoders, _ = build_output_modality_embeddings(MODALITY_INFO, targets, *place)
     return TerraMind(encoders, decoders, MODALITY_INFO, **arguments).eval()
 
 
@@ -165,11 +172,17 @@ def target_spec(modality: str, tokenizer: Any) -> dict[str, Any]:
 
 
 def input_spec(modality: str) -> dict[str, Any]:
-    """An input's entry in pack.json."""
-    offset = "remove" if modality.startswith("S2") else "none"
-    return {
+    """An input's entry in pack.json. Classes and words have no statistics."""
+    spec = {
         "bands": list(BANDS[modality]),
         "unit": UNITS[modality],
-        "offset": offset,
-        **statistics(modality),
+        "offset": "remove" if modality.startswith("S2") else "none",
     }
+    if modality in ("LULC", *WORDS):
+        return spec
+    return {**spec, **statistics(modality, target=modality not in IMAGES)}
+
+
+def word_spec(modality: str) -> dict[str, Any]:
+    """A target's entry in pack.json where it is a text."""
+    return {"bands": list(BANDS[modality]), "unit": UNITS[modality], "decoder": "text"}

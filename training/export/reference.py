@@ -12,6 +12,7 @@ import contextlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
+from pathlib import Path
 from typing import Any, Optional
 from unittest import mock
 
@@ -39,7 +40,9 @@ class Small:
     codebooks: Mapping[str, str] = field(
         default_factory=lambda: {"DEM": "4-3-3-2-2", "LULC": "3-3-2-2-2", "NDVI": "4-3-3-2-2"}
     )
-    images: tuple[str, ...] = ("S2L2A", "S1GRD")
+    images: tuple[str, ...] = ("S2L2A", "S1GRD", "DEM")
+    places: tuple[tuple[float, float, int], tuple[float, float, int]] = ((47.0, 0.25, 12), (10.0, 0.25, 16))
+    """Latitudes and longitudes that it has words for: first, step, count."""
     unet: Mapping[str, Any] = field(
         default_factory=lambda: {
             "model_channels": 32, "num_res_blocks": 1, "attention_resolutions": [2], "channel_mult": (1, 1),
@@ -50,6 +53,22 @@ class Small:
     def targets(self) -> tuple[str, ...]:
         """What it makes."""
         return tuple(self.codebooks)
+
+    @property
+    def tokenised(self) -> tuple[str, ...]:
+        """What it takes by way of tokenizers."""
+        return tuple(modality for modality in official.TOKENISED if modality in self.codebooks)
+
+    @property
+    def words(self) -> tuple[str, ...]:
+        """The words of its coordinates, by id: those that terratorch's blank tokenizer has, then places."""
+        special = ("[PAD]", "[UNK]", "[SOS]", "[EOS]", "[S_0]", "[S_1]", "[S_2]")
+        spelled = (
+            f"{name}={first + step * i:.2f}"
+            for name, (first, step, count) in zip(("lat", "lon"), self.places)
+            for i in range(count)
+        )
+        return (*special, *spelled)
 
     @property
     def arguments(self) -> dict[str, Any]:
@@ -73,7 +92,33 @@ def small_vocabularies(small: Small) -> Iterator[None]:
         for target, codebook in small.codebooks.items():
             entry = MODALITY_INFO[official.TARGETS[target]]
             stack.enter_context(mock.patch.dict(entry, {"vocab_size": vocabulary(codebook)}))
+        for key in official.WORDS.values():
+            stack.enter_context(mock.patch.dict(MODALITY_INFO[key], {"vocab_size": len(small.words)}))
         yield
+
+
+def write_vocabulary(words: Sequence[str], path: Path) -> None:
+    """A tokenizer's file as the ``tokenizers`` package writes it: like terratorch's blank one, with places.
+
+    TerraMind's model card names "an adapted WordPiece tokenizer"; terratorch expects one token per number.
+    """
+    from terratorch.models.backbones.terramind.tokenizer.text.text_tokenizer import build_blank_wordpiece
+    from tokenizers import AddedToken
+
+    tokenizer = build_blank_wordpiece()
+    blank = tokenizer.get_vocab_size()
+    tokenizer.add_tokens([AddedToken(word, normalized=False) for word in words[blank:]])
+    if any(tokenizer.token_to_id(word) != number for number, word in enumerate(words)):
+        raise RuntimeError("the words got other ids")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    tokenizer.save(str(path))
+
+
+def coords_tokenizer(path: Path) -> Any:
+    """Terratorch's tokenizer of coordinates, with a vocabulary's file."""
+    from terratorch.models.backbones.terramind.tokenizer.text.text_tokenizer import CoordsTokenizer
+
+    return CoordsTokenizer(str(path))
 
 
 def build_mae(small: Small) -> Any:
@@ -86,11 +131,12 @@ def build_mae(small: Small) -> Any:
     )
 
     place = (small.tile, small.dim, official.PATCH)
+    words = list(official.WORDS.values())
     images = [official.IMAGES[m] for m in small.images]
     targets = [official.TARGETS[m] for m in small.targets]
     with small_vocabularies(small):
-        encoders, _ = build_modality_embeddings(MODALITY_INFO, images, targets, *place)
-        decoders, _ = build_output_modality_embeddings(MODALITY_INFO, targets, *place)
+        encoders, _ = build_modality_embeddings(MODALITY_INFO, [*images, *words], targets, *place)
+        decoders, _ = build_output_modality_embeddings(MODALITY_INFO, [*targets, *words], *place)
     return TerraMind(encoders, decoders, MODALITY_INFO, **small.arguments).eval()
 
 
@@ -142,6 +188,33 @@ def rerandomise(module: Any, seed: int) -> list[str]:
     return changed
 
 
+def talkative(mae: Any, seed: int) -> None:
+    """Words of coordinates that differ visibly, and no special token the likeliest.
+
+    Fresh embeddings are so small that one word wins in every tile; and where a tile's first word is the end,
+    the reference fails ("Expected tensor for argument #1 'indices'").
+    """
+    generator = torch.Generator().manual_seed(seed)
+    for key in official.WORDS.values():
+        weight = mae.decoder_embeddings[key].token_emb.weight
+        with torch.no_grad():
+            weight.copy_(0.2 * torch.randn(weight.shape, generator=generator))
+            weight[:7] = 0
+
+
+@torch.no_grad()
+def spelled(tokenizer: Any, places: Any, ids: Any) -> Arrays:
+    """What terratorch's tokenizer of coordinates makes of places (B,2), and of ids (B,2)."""
+    mod_dict = {"coords": {"tensor": torch.from_numpy(ids)}}
+    encoded = tokenizer.encode(torch.from_numpy(places))["tensor"].numpy().astype(np.int64)
+    return {
+        "coords.places": places,
+        "coords.encoded": encoded,
+        "coords.ids": ids,
+        "coords.decoded": np.asarray(tokenizer.decode_text(mod_dict), np.float64),
+    }
+
+
 def generation(
     arguments: Mapping[str, Any],
     state: Mapping[str, Any],
@@ -156,7 +229,6 @@ def generation(
     from terratorch.models.backbones.terramind.model.terramind_register import checkpoint_filter_fn_generate
 
     given = official.registered("tiny")
-    built = {official.TARGETS[m]: (lambda m=m, **_: tokenizers[m]) for m in targets}
     model = TerraMindGeneration(
         img_size=tile,
         modalities=list(inputs),
@@ -165,7 +237,7 @@ def generation(
         standardize=True,
         pretraining_mean=given["pretraining_mean"],
         pretraining_std=given["pretraining_std"],
-        tokenizer_dict=built,
+        tokenizer_dict=_built(tokenizers),
         patch_size=official.PATCH,
         **arguments,
     )
@@ -173,11 +245,58 @@ def generation(
     return model.eval()
 
 
+def _built(tokenizers: Mapping[str, Any]) -> dict[str, Any]:
+    """What terratorch calls to build a tokenizer, by key."""
+    keys = {**official.TARGETS, **official.WORDS}
+    return {keys[m]: (lambda m=m, **_: tokenizers[m]) for m in tokenizers}
+
+
+@torch.no_grad()
+def embedded(
+    arguments: Mapping[str, Any],
+    state: Mapping[str, Any],
+    tokenizers: Mapping[str, Any],
+    images: Mapping[str, Any],
+    *,
+    tile: int,
+) -> Any:
+    """What terratorch's backbone (``terramind_v1_*``, merge_method "mean") gives: (B,D,h,w), its last layer."""
+    from terratorch.models.backbones.terramind.model.terramind_register import checkpoint_filter_fn
+    from terratorch.models.backbones.terramind.model.terramind_vit import TerraMindViT
+
+    encoder = {name: value for name, value in arguments.items() if name != "decoder_depth"}
+    model = TerraMindViT(
+        img_size=tile,
+        modalities=list(images),
+        merge_method="mean",
+        patch_size=official.PATCH,
+        tokenizer_dict=_built(tokenizers),
+        **encoder,
+    )
+    model.load_state_dict(checkpoint_filter_fn(dict(state), model), strict=True)
+    given = {}
+    for modality, image in images.items():
+        values = torch.from_numpy(np.asarray(image, np.float32))
+        if modality not in ("LULC", *official.WORDS):
+            spec = official.input_spec(modality)
+            mean, std = (torch.tensor(spec[name])[None, :, None, None] for name in ("mean", "std"))
+            values = (values - mean) / std
+        given[modality] = values
+    last = model.eval()(given)[-1]
+    side = tile // official.PATCH
+    return last.transpose(1, 2).reshape(len(last), -1, side, side).numpy()
+
+
 @contextlib.contextmanager
 def recorded(model: Any) -> Iterator[list[tuple[str, Any]]]:
-    """Collect (target key, logits (B,N,V) in the order of positions) of every chain step."""
+    """Collect (target key, logits (B,N,V) in the order of positions) of every chain step.
+
+    Of coordinates: what was generated as ``coords.written`` (B,3), and the logits of the last pass, which has
+    those of every step.
+    """
     seen: list[tuple[str, Any]] = []
     original = model.sampler.forward_enc_dec_roar_batched
+    original_merge = model.sampler.merge_sequences_batched
 
     def forward(mod_dict: Any, target: str, *args: Any, **options: Any) -> Any:
         logits, positions = original(mod_dict, target, *args, **options)
@@ -185,7 +304,26 @@ def recorded(model: Any) -> Iterator[list[tuple[str, Any]]]:
         seen.append((target, torch.gather(logits, 1, order[..., None].expand_as(logits)).clone()))
         return logits, positions
 
-    with mock.patch.object(model.sampler, "forward_enc_dec_roar_batched", forward):
+    def merge(mod_dict: Any, written: Any, target: str, *args: Any, **options: Any) -> Any:
+        seen.append((f"{target}.written", written[:, 1:].clone()))
+        return original_merge(mod_dict, written, target, *args, **options)
+
+    def words(key: str, module: Any) -> Any:
+        plain = module.forward_logits
+
+        def logits(x: Any) -> Any:
+            values = plain(x)
+            seen.append((key, values.clone()))
+            return values
+
+        return mock.patch.object(module, "forward_logits", logits)
+
+    with contextlib.ExitStack() as stack:
+        stack.enter_context(mock.patch.object(model.sampler, "forward_enc_dec_roar_batched", forward))
+        stack.enter_context(mock.patch.object(model.sampler, "merge_sequences_batched", merge))
+        for key in official.WORDS.values():
+            if key in model.sampler.model.decoder_embeddings:
+                stack.enter_context(words(key, model.sampler.model.decoder_embeddings[key]))
         yield seen
 
 
@@ -197,6 +335,7 @@ class _Decoding:
         self.target = ""
         self.tokens: dict[str, Any] = {}
         self.noises: dict[str, Any] = {}
+        self.given: dict[str, Any] = {}
 
     def noise(self, shape: Any, **_: Any) -> Any:
         """In place of ``torch.randn``: numpy's normal numbers, the same for every target."""
@@ -215,29 +354,54 @@ class _Decoding:
 
         return mock.patch.object(tokenizer, "decode_tokens", decode)
 
+    def tokenised(self, modality: str, tokenizer: Any) -> Any:
+        """The tokenizer's ``encode``, which notes what it gives."""
+        original = tokenizer.encode
+
+        def encode(*args: Any, **options: Any) -> Any:
+            found = original(*args, **options)
+            ids = found["tensor"] if isinstance(found, dict) else found[-1]
+            self.given[modality] = ids.reshape(ids.shape[0], -1).clone()
+            return found
+
+        return mock.patch.object(tokenizer, "encode", encode)
+
 
 @torch.no_grad()
 def run(model: Any, images: Mapping[str, Any], steps: int, seed: int) -> Arrays:
-    """One generation from (B,C,T,T) arrays in the modality's unit.
+    """One generation from (B,C,T,T) arrays in the modality's unit, and COORDS as (B,2) degrees.
 
     Returns per target ``<T>.logits`` (B,N,V), ``<T>.ids`` (B,N), and ``<T>.noise`` and ``<T>.output`` (in the
-    target's unit; class logits for LULC), by terratorch's own forward pass.
+    target's unit; class logits for LULC; degrees), and ``<M>.given`` (B,N) of tokenised inputs, by
+    terratorch's own forward pass.
     """
     given = {name: torch.from_numpy(np.asarray(array, np.float32)).clone() for name, array in images.items()}
-    names = {key: modality for modality, key in official.TARGETS.items()}
+    names = {key: modality for modality, key in {**official.TARGETS, **official.WORDS}.items()}
     decoding = _Decoding(seed)
     with contextlib.ExitStack() as stack:
         seen = stack.enter_context(recorded(model))
         for key, tokenizer in model.tokenizer.items():
-            stack.enter_context(decoding.watched(names[key], tokenizer))
+            stack.enter_context(decoding.tokenised(names[key], tokenizer))
+            if key in official.TARGETS.values():
+                stack.enter_context(decoding.watched(names[key], tokenizer))
         stack.enter_context(mock.patch(NOISE, decoding.noise))
         outputs = model(given, timesteps=steps)
-    found: Arrays = {f"{names[key]}.logits": logits.numpy() for key, logits in seen}
+    found: Arrays = {}
+    for key, values in seen:
+        if key.endswith(".written"):
+            found[f"{names[key[: -len('.written')]]}.ids"] = values.numpy().astype(np.int64)
+        else:
+            shaped = values.reshape(len(next(iter(given.values()))), -1, values.shape[-1])
+            found[f"{names[key]}.logits"] = shaped.numpy()
     for target, output in outputs.items():
-        found[f"{target}.output"] = output.numpy()
-        found[f"{target}.ids"] = decoding.tokens[target].numpy().astype(np.int64)
+        found[f"{target}.output"] = (
+            np.asarray(output, np.float64) if target in official.WORDS else output.numpy()
+        )
+        if target in decoding.tokens:
+            found[f"{target}.ids"] = decoding.tokens[target].numpy().astype(np.int64)
         if target in decoding.noises:
             found[f"{target}.noise"] = decoding.noises[target]
+    found.update({f"{m}.given": ids.numpy().astype(np.int64) for m, ids in decoding.given.items()})
     return found
 
 
@@ -269,9 +433,17 @@ def filtered(logits: Any, p: float, temperature: float) -> Any:
 
 
 def synthetic_scene(modality: str, batch: int, tile: int, seed: int) -> Any:
-    """Smooth, plausible values in the modality's unit: (B,C,T,T) float32, rounded to whole sixteenths."""
-    given = official.statistics(modality)
+    """Smooth, plausible values in the modality's unit: (B,C,T,T) float32, rounded to whole sixteenths.
+
+    Land cover: class numbers. COORDS: (B,2) places in Bavaria.
+    """
     rng = np.random.default_rng(seed)
+    if modality in official.WORDS:
+        return rng.uniform((10.1, 47.1), (13.6, 49.6), (batch, 2)).astype(np.float32)
+    if modality == "LULC":
+        blocks = rng.integers(0, 10, (batch, 1, tile // 8, tile // 8)).astype(np.float32)
+        return blocks.repeat(8, axis=2).repeat(8, axis=3)
+    given = official.statistics(modality, target=modality not in official.IMAGES)
     mean, std = (np.asarray(given[name], np.float32)[None, :, None, None] for name in ("mean", "std"))
     coarse = rng.standard_normal((batch, mean.shape[1], tile // 8, tile // 8)).astype(np.float32)
     smooth = coarse.repeat(8, axis=2).repeat(8, axis=3)

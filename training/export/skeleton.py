@@ -108,7 +108,8 @@ def _defaults(module: Any) -> dict[str, str]:
     found = {}
     for key, _ in module.named_buffers():
         if key.endswith(".pos_emb"):
-            found[key] = "sincos2d"
+            text = hasattr(module.get_submodule(key.rpartition(".")[0]), "max_sincos_pos_emb")
+            found[key] = "sincos1d" if text else "sincos2d"
         elif key.endswith(".bias"):
             found[key] = "zeros"
     return found
