@@ -23,6 +23,7 @@ from typing import Any, Optional, Union
 from ..errors import DiskFull, InputError, MachineError, ModelError, PackError, RuntimeMissing, TerraneError
 from ..types import Cancel, Progress, ProgressCallback
 from .files import sha256_file
+from .weights import vocabulary_file
 
 OWNER = "ibm-esa-geospatial"
 SIZES = ("tiny", "small", "base", "large")
@@ -99,8 +100,9 @@ def collect(files: Sequence[HubFile], folder: Union[str, Path]) -> list[Fetched]
         raise InputError(f"There is no folder {folder} with the model's files.")
     found = []
     for file in files:
-        names = {file.local_name, file.name} if file.name.startswith("TerraMind") else {file.local_name}
-        paths = sorted(p for p in folder.rglob("*") if p.name in names and p.is_file())
+        paths = sorted(p for p in folder.rglob(file.local_name) if p.is_file())
+        vocabulary = vocabulary_file(folder) if file.local_name == COORDS_FILE else None
+        paths += [vocabulary] if vocabulary is not None else []
         if not paths:
             raise InputError(
                 f"{folder} lacks {file.local_name} (the file {file.name} of {file.repo}); put it there."

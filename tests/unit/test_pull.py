@@ -246,6 +246,17 @@ def test_from_a_folder(tmp_path: Path) -> None:
     assert [s["sha256"] for s in manifest["sources"]] == expected
 
 
+def test_words_of_coordinates_go_by_either_name(tmp_path: Path) -> None:
+    """The hub calls them config.json; beside other files they need a name of their own."""
+    files = [f for f in hub.files_of("tiny", ("COORDS",), ("DEM",)) if "Coords" in f.repo]
+    words = json.dumps({"model": {"type": "WordPiece", "vocab": {"[UNK]": 0}}, "pre_tokenizer": None})
+    for name in (hub.COORDS_FILE, "config.json"):
+        folder = tmp_path / name.partition(".")[0]
+        folder.mkdir()
+        (folder / name).write_text(words, encoding="utf-8")
+        assert [found.path.name for found in hub.collect(files, folder)] == [name]
+
+
 def test_the_verb_asks_lists_and_names_what_is_missing(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
