@@ -322,7 +322,8 @@ def forecast_plan(plan: Plan) -> Forecast:
 
 def _tiles_done(plan: Plan) -> int:
     """Tiles in a journal that this request can go on with; device and batch are known when it runs."""
-    found = find_journal(plan.request.outputs)
+    named = all(plan.request.outputs.values())
+    found = find_journal(plan.request.outputs) if named else None
     if found is None:
         return 0
     ours = {**_fingerprint(plan, ""), **fingerprint_of(plan.layout, plan.products, 0)}

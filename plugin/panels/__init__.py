@@ -10,5 +10,6 @@ def panels() -> list[tuple[str, Any]]:
     """(title, class) of each panel, in the order of their tabs."""
     from ..i18n import tr
     from .generate import GeneratePanel
+    from .segment import SegmentPanel
 
-    return [(tr("Generate"), GeneratePanel)]
+    return [(tr("Generate"), GeneratePanel), (tr("Segment"), SegmentPanel)]

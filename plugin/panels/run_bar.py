@@ -82,16 +82,27 @@ class RunBar(QStackedWidget):
         """Whether progress shows."""
         return self.currentIndex() == 1
 
-    def offer(self, done: int, total: int) -> None:
-        """An interrupted run can be continued; 0 tiles done: there is none."""
+    def offer(self, done: int, total: int, *, elsewhere: bool = False) -> None:
+        """An interrupted run can be continued; 0 tiles done: there is none.
+
+        ``elsewhere``: it has other settings than those that show.
+        """
         found = done > 0
-        self.left.setText(
-            tr("Interrupted: {progress} done.").format(progress=progress_word(done, total)) if found else ""
+        words = (
+            tr("An earlier run was interrupted: {progress} done. It goes on with its own area and settings.")
+            if elsewhere
+            else tr("Interrupted: {progress} done.")
         )
+        self.left.setText(words.format(progress=progress_word(done, total)) if found else "")
         self.left.setVisible(found)
         self.restart.setVisible(found)
         self.button.setText(tr("Continue") if found else self._verb)
         self._fit()
+
+    def set_verb(self, words: str) -> None:
+        """What the button does."""
+        self._verb = words
+        self.button.setText(words)
 
     def set_ready(self, ready: bool) -> None:
         """Whether a run can start."""

@@ -27,5 +27,8 @@ class TerraneProvider(QgsProcessingProvider):
     def loadAlgorithms(self) -> None:
         """One line per verb."""
         from .generate import GenerateAlgorithm
+        from .predict import ClassifyAlgorithm, RegressAlgorithm, SegmentAlgorithm
 
         self.addAlgorithm(GenerateAlgorithm())
+        for algorithm in (SegmentAlgorithm, RegressAlgorithm, ClassifyAlgorithm):
+            self.addAlgorithm(algorithm())
