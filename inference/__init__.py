@@ -43,6 +43,7 @@ if TYPE_CHECKING:
     from .registry import user_folder as models_folder
     from .runtime import available_devices
     from .tasks.classify import ClassifyRequest, classify, forecast_classify
+    from .tasks.embed import EmbedRequest, embed, forecast_embed
     from .tasks.generate import (
         Forecast,
         GenerateRequest,
@@ -58,6 +59,7 @@ if TYPE_CHECKING:
     from .tasks.regress import RegressRequest, forecast_regress, regress
     from .tasks.request import output_paths, product_names
     from .tasks.segment import SegmentRequest, forecast_segment, segment
+    from .tasks.similar import SimilarRequest, SimilarResult, similar
     from .types import BBox, Cancel, Progress, Size, Window
     from .worker_client import run_worker
 
@@ -123,13 +125,19 @@ __all__ = [
     "ClassifyRequest",
     "PredictResult",
     "RegressRequest",
+    "EmbedRequest",
     "SegmentRequest",
+    "SimilarRequest",
+    "SimilarResult",
     "classify",
     "forecast_classify",
     "forecast_regress",
+    "embed",
+    "forecast_embed",
     "forecast_segment",
     "regress",
     "segment",
+    "similar",
     # work that needs another Python
     "memory_needed",
 ]
@@ -152,12 +160,14 @@ _HOMES = {
     ".presets": "Options PRESETS",
     ".registry": "cards find_model=find models_folder=user_folder",
     ".runtime": "available_devices",
+    ".tasks.embed": "EmbedRequest embed forecast_embed",
     ".tasks.generate": "Forecast GenerateRequest GenerateResult calibrate forecast generate",
     ".packs.convert_finetuned": "memory_needed",
     ".tasks.classify": "ClassifyRequest classify forecast_classify",
     ".tasks.predict": "PredictResult",
     ".tasks.regress": "RegressRequest forecast_regress regress",
     ".tasks.segment": "SegmentRequest forecast_segment segment",
+    ".tasks.similar": "SimilarRequest SimilarResult similar",
     ".worker_client": "run_worker",
     ".tasks.journal": "JournalInfo discard_journal find_journal",
     ".tasks.request": "output_paths product_names",
