@@ -51,6 +51,8 @@ class Modality:
     classes: tuple[LandCoverClass, ...] = ()
     note: str = ""
     """What the values mean and do not mean, for the layer's metadata."""
+    levelled: bool = False
+    """Whether every tile that a model generates has a level of its own, which neighbours can settle."""
 
     @property
     def band_names(self) -> tuple[str, ...]:
@@ -159,6 +161,7 @@ _TABLE = (
         -9999.0,
         note="Metres above the EGM2008 geoid, of the surface: treetops and roofs are included, as in the "
         "Copernicus DEM that the model was trained on.",
+        levelled=True,
     ),
     Modality(
         "LULC",

@@ -94,11 +94,12 @@ class _Axis:
     """Fades along one axis: tile i and the next one, for all i."""
 
     def __init__(self, starts: tuple[int, ...], tile: int) -> None:
+        overlaps: list[int]
         overlaps = [starts[i] + tile - starts[i + 1] for i in range(len(starts) - 1)] + [0]
         self.fades: Float64 = np.stack([fade(tile, max(overlap, 0)) for overlap in overlaps])
         """(tiles, T) towards the next one; the last row is not used."""
         self.narrow = np.array([0 < overlap <= tile / 2 for overlap in overlaps])
-        self.full = np.array(
+        self.full: Float64 = np.array(
             [rising[tile - o :].mean() if o > 0 else 1.0 for rising, o in zip(self.fades, overlaps)]
         )
         """(tiles,): mean of the fade over the overlap."""
@@ -108,13 +109,11 @@ class _Axis:
         towards = -amplitudes[:, :, None] / 2 * self.fades[:, None, :]
         back = np.zeros_like(towards)
         back[1:] = amplitudes[:-1, :, None] / 2 * self.fades[:-1, None, ::-1]
-        result: Float64 = towards + back
-        return result
+        return np.asarray(towards + back, np.float64)
 
     def means(self, amplitudes: Float64) -> Float64:
         """The mean of ``borders`` over each tile, (tiles, n)."""
         share = amplitudes / 2 * self.fades.mean(axis=1)[:, None]
         back: Float64 = np.zeros(share.shape)
         back[1:] = share[:-1]
-        result: Float64 = np.subtract(back, share)
-        return result
+        return np.asarray(back - share)

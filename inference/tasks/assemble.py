@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
-from typing import Any, Callable, Optional
+from dataclasses import dataclass, replace
+from typing import Any, Callable, Optional, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -17,6 +17,7 @@ import numpy.typing as npt
 from ..blend import RowBlender, Strip
 from ..grid import Grid
 from ..io.base import Float32, Geo, Mask, OutputSpec, Writer
+from ..seams import Correction
 from ..tiling import Tile, TilePlan
 from ..types import Cancel, Window
 from .journal import Journal
@@ -74,8 +75,19 @@ class Tiles:
         return mask[:, window.col : window.col + window.width]
 
 
-Levels = Callable[[Tiles, Cancel], npt.NDArray[np.float64]]
-"""What to add to each tile of a source before it is blended: (tiles of the plan,)."""
+class Levels(Protocol):
+    """Levels the tiles of a source before they are blended (``elevation``)."""
+
+    warnings: Sequence[str]
+    """What the user should know, once all grids are solved."""
+
+    def solve(self, tiles: Tiles, cancel: Cancel) -> Optional[Correction]:
+        """What to add to the tiles of one grid; None: nothing."""
+        ...
+
+    def tags(self, tags: Mapping[str, str]) -> dict[str, str]:
+        """A raster's tags with what was done to its levels; asked when its grids are solved."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -121,6 +133,13 @@ def assemble(
     for source in dict.fromkeys(product.source for product in products):
         group = [product for product in products if product.source == source]
         made: dict[str, list[str]] = {product.id: [] for product in group}
+        leveller = levels.get(source)
+
+        def described(product: Product, leveller: Optional[Levels] = leveller) -> Product:
+            if leveller is None:
+                return product
+            return replace(product, spec=replace(product.spec, tags=leveller.tags(product.spec.tags)))
+
         for part in layout.parts:
             paths = {
                 name: staging.path(name)
@@ -129,7 +148,11 @@ def assemble(
                 for name in made
             }
             tiles = Tiles(journal, part, source, group[0].scale)
-            _write(tiles, group, paths, geo, levels.get(source), cancel, say)
+            correction = None
+            if leveller is not None:
+                say(f"Levelling {source}")
+                correction = leveller.solve(tiles, cancel)
+            _write(tiles, [described(product) for product in group], paths, geo, correction, cancel, say)
             for name, path in paths.items():
                 made[name].append(path)
         if layout.warp_to is None:
@@ -141,8 +164,9 @@ def assemble(
                 staging.path(product.id),
                 made[product.id],
                 coarser(layout.warp_to, product.scale),
-                product.spec,
+                described(product).spec,
                 resampling=product.resampling,
+                cancel=cancel,
             )
 
 
@@ -151,7 +175,7 @@ def _write(
     products: Sequence[Product],
     paths: Mapping[str, str],
     geo: Geo,
-    levels: Optional[Levels],
+    correction: Optional[Correction],
     cancel: Cancel,
     say: Callable[[str], None],
 ) -> None:
@@ -169,25 +193,24 @@ def _write(
 
         behind = Behind(write, depth=1, cancel=cancel)
         stack.callback(behind.close)
-        for strip in _strips(tiles, products[0].channels, levels, cancel):
+        for strip in _strips(tiles, products[0].channels, correction, cancel):
             behind.put((strip, tiles.valid(strip.window) & strip.covered))
         behind.finish()
         for name, writer in writers.items():
             cancel.raise_if_set()
             say(f"Writing {name}")
-            writer.commit()
+            writer.commit(cancel)
 
 
-def _strips(tiles: Tiles, channels: int, levels: Optional[Levels], cancel: Cancel) -> Iterator[Strip]:
+def _strips(tiles: Tiles, channels: int, correction: Optional[Correction], cancel: Cancel) -> Iterator[Strip]:
     """The blended rows of one source on one grid."""
-    offsets = levels(tiles, cancel) if levels is not None else None
     blender = RowBlender(tiles.plan, channels)
     for row in range(len(tiles.plan.rows)):
         cancel.raise_if_set()
         for tile in tiles.plan.row_tiles(row):
             if tiles.holds(tile):
                 values = tiles.read(tile)
-                if offsets is not None:
-                    values = values + np.float32(offsets[tile.index])
+                if correction is not None:
+                    values = correction.apply(tile.index, values)
                 blender.feed(tile, values)
         yield blender.finish_row()

@@ -17,19 +17,23 @@ from ..io.base import Geo
 from ..io.scene import check_values
 from ..packs.manifest import Pack
 from ..types import Cancel, ProgressCallback
+from .elevation import levelling
 from .engine import Engine, default_batch, load_engine
 from .journal import differences, discard_journal, find_journal
 from .machine import Timings, peak_rss_mb
 from .outputs import version
+from .places import PlacesWriter
 from .prepare import Job, prepare
 from .request import COORDS, Forecast, GenerateRequest, GenerateResult
 from .tiled import (
     Compute,
+    Levels,
     TiledResult,
     bytes_by_output,
     check_run,
     fingerprint_of,
     run_tiled,
+    scene_stamp,
     seconds_per_tile,
 )
 
@@ -63,8 +67,10 @@ def generate(
         check_values(scene, geo)
     engine = engine or _engine(request, job.pack)
     engine.adapter.check(_inputs(request), request.targets)
+    engine.adapter.preload(request.targets, job.preset)
+    levels, places = levelling(request, geo), PlacesWriter(geo)
     try:
-        done = _run(job, engine, geo, cancel, progress)
+        done = _run(job, engine, geo, cancel, progress, levels, places)
     except MemoryError as error:
         raise OutOfMemory(
             "There is not enough memory for this run. Close other programs, or use a smaller batch or extent."
@@ -81,7 +87,11 @@ def generate(
         resumed=done.tiles - done.skipped - done.computed,
         seconds=time.monotonic() - started,
         peak_rss_mb=peak_rss_mb(),
-        warnings=_warnings(job, engine),
+        warnings=(
+            *_warnings(job, engine),
+            *(w for one in levels.values() for w in one.warnings),
+            *places.warnings,
+        ),
     )
 
 
@@ -94,7 +104,13 @@ def _check_run(job: Job) -> None:
 
 
 def _run(
-    job: Job, engine: Engine, geo: Geo, cancel: Cancel, progress: Optional[ProgressCallback]
+    job: Job,
+    engine: Engine,
+    geo: Geo,
+    cancel: Cancel,
+    progress: Optional[ProgressCallback],
+    levels: Mapping[str, Levels],
+    places: PlacesWriter,
 ) -> TiledResult:
     request = job.request
     return run_tiled(
@@ -106,6 +122,8 @@ def _run(
         batch=request.batch or default_batch(job.pack, engine.device),
         seed=request.seed,
         vectors=job.vectors,
+        features=dict.fromkeys(job.vectors, places),
+        levels=levels,
         resume=request.resume,
         overwrite=request.overwrite,
         progress=progress,
@@ -187,7 +205,8 @@ def _fingerprint(job: Job, device: str) -> dict[str, str]:
         "targets": " ".join(request.targets),
         "preset": repr(job.preset),
         "samples": str(request.samples),
-        "levels": repr((request.levels, request.coarse_dem)),
+        "levels": request.levels,
+        "coarse elevation": "" if request.coarse_dem is None else scene_stamp(request.coarse_dem),
         "runtime": request.runtime,
         "device": device,
         "threads": str(request.threads or "auto"),

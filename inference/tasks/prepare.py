@@ -12,6 +12,7 @@ from .. import presets, registry
 from ..errors import InputError, ModelError
 from ..io.base import Geo
 from ..io.scene import Scene
+from ..modalities import MODALITIES
 from ..packs.manifest import Pack
 from ..presets import Options, Preset
 from .assemble import Product
@@ -52,6 +53,7 @@ def prepare(request: GenerateRequest, geo: Geo, pack: Optional[Pack] = None, *, 
     pack = pack or registry.find(request.model, verify=verify)
     _check_targets(request, pack)
     _check_precision(options, pack, request.runtime)
+    _check_levels(request)
     layout = lay_out(
         request.scenes,
         pack,
@@ -100,8 +102,6 @@ def _check_scenes(request: GenerateRequest) -> None:
 def _check_numbers(request: GenerateRequest) -> None:
     if request.grid not in ("model", "input"):
         raise InputError(f'The grid must be "model" or "input", not {request.grid!r}.')
-    if request.levels not in ("solved", "tiles"):
-        raise InputError(f'The levels must be "solved" or "tiles", not {request.levels!r}.')
     if not 0 <= request.seed < 2**63:
         raise InputError(f"The seed must be a whole number from 0 to 2⁶³ − 1, not {request.seed}.")
     if not 1 <= request.samples <= 1000:
@@ -118,8 +118,6 @@ def _check_targets(request: GenerateRequest, pack: Pack) -> None:
     for modality in inputs:
         if modality not in pack.inputs:
             raise ModelError(f"Model {pack.id} does not take {modality}; it takes {', '.join(pack.inputs)}.")
-    if COORDS in request.targets:
-        raise InputError("This version does not offer places as a target yet; leave COORDS out.")
     if not request.targets:
         raise InputError(f"Name at least one target: {', '.join(pack.targets)}.")
     for target in request.targets:
@@ -129,6 +127,20 @@ def _check_targets(request: GenerateRequest, pack: Pack) -> None:
             )
         if request.targets.count(target) > 1:
             raise InputError(f"The target {target} is named more than once.")
+
+
+def _check_levels(request: GenerateRequest) -> None:
+    if request.levels not in ("solved", "tiles"):
+        raise InputError(f'The levels must be "solved" or "tiles", not {request.levels!r}.')
+    coarse = request.coarse_dem
+    if coarse is None:
+        return
+    if coarse.modality != "DEM":
+        raise InputError(f"The coarse elevation model must be DEM; {coarse.name} is {coarse.modality}.")
+    if not any(target in MODALITIES and MODALITIES[target].levelled for target in request.targets):
+        raise InputError("A coarse elevation model ties generated elevation; add DEM to the targets.")
+    if request.levels == "tiles":
+        raise InputError("A coarse elevation model ties solved levels; leave the levels at solved.")
 
 
 def _check_precision(options: Options, pack: Pack, runtime: str) -> None:

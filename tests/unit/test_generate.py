@@ -252,7 +252,7 @@ def test_progress_rises_to_the_end(tmp_path: Path, out: Path, toy: Pack) -> None
     assert {p.total for p in seen} == {result.tiles} == {16}
     assert seen[0].seconds_left is None
     assert seen[8].seconds_left is not None
-    assert [p.message for p in seen if p.message] == ["Writing DEM", "Writing LULC"]
+    assert [p.message for p in seen if p.message] == ["Levelling DEM", "Writing DEM", "Writing LULC"]
 
 
 def test_the_result_says_what_ran(tmp_path: Path, out: Path, toy: Pack) -> None:

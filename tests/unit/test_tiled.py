@@ -18,6 +18,7 @@ from terrane.inference.io import default_geo
 from terrane.inference.io.base import OutputSpec
 from terrane.inference.io.scene import open_scene
 from terrane.inference.packs.manifest import Pack
+from terrane.inference.seams import Correction
 from terrane.inference.tasks.tiled import Layout, PlacedVectors, Product, Tiles, lay_out, run_tiled
 from terrane.inference.types import Cancel
 from toy_pack import build_toy_pack
@@ -144,21 +145,32 @@ def test_levels_are_added_before_blending(tmp_path: Path, toy: Pack) -> None:
     layout = layout_of(tmp_path, ramp_image(32, 80).round(), toy)
     seen = []
 
-    def levels(tiles: Tiles, cancel: Cancel) -> np.ndarray:
-        seen.extend(tile.index for tile in tiles.plan if tiles.holds(tile))
-        first = tiles.read(next(iter(tiles.plan)))
-        assert first.shape == (1, 32, 32)
-        assert tiles.valid(tiles.grid.window).all()
-        return np.array([0.0, 100.0, 0.0])
+    class OneHigher:
+        warnings = ()
+
+        def solve(self, tiles: Tiles, cancel: Cancel) -> Correction:
+            seen.extend(tile.index for tile in tiles.plan if tiles.holds(tile))
+            first = tiles.read(next(iter(tiles.plan)))
+            assert first.shape == (1, 32, 32)
+            assert tiles.valid(tiles.grid.window).all()
+            nothing = np.zeros((3, 32), np.float32)
+            return Correction(np.array([0.0, 100.0, 0.0]), nothing, nothing)
+
+        def tags(self, tags: Mapping[str, str]) -> dict[str, str]:
+            return {**tags, "RAISED": "1"}
 
     outputs = {"copy": str(tmp_path / "copy.tif")}
     compute = first_bands(1)
-    run_tiled(layout, [product("copy")], compute, outputs, fingerprint={}, batch=1, levels={"copy": levels})
+    run_tiled(
+        layout, [product("copy")], compute, outputs, fingerprint={}, batch=1, levels={"copy": OneHigher()}
+    )
     added = read(outputs["copy"])[0] - ramp_image(32, 80).round()[0]
     assert seen == [0, 1, 2]
     np.testing.assert_allclose(added[:, :24], 0, atol=1e-2)
     np.testing.assert_allclose(added[:, 33:47], 100, atol=1e-2)
     assert ((added[:, 25:31] > 0) & (added[:, 25:31] < 100)).all()
+    with rasterio.open(outputs["copy"]) as made:
+        assert made.tags()["RAISED"] == "1"
 
 
 def test_shares_are_kept_to_eight_millionths(tmp_path: Path, toy: Pack) -> None:
