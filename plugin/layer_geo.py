@@ -210,6 +210,10 @@ class LayerGeo(GdalGeo):
         self._rasters[name] = _IN_USE[name] = raster
         return name
 
+    def layer_ids(self) -> dict[str, str]:
+        """Names of the layers that were added, and their ids in the project."""
+        return {name: raster.layer_id for name, raster in self._rasters.items()}
+
     def describe(self, path: str) -> RasterInfo:
         """See Geo."""
         raster = self._rasters.get(path)

@@ -12,6 +12,7 @@ from qgis.PyQt.QtWidgets import QCheckBox, QFormLayout, QSizePolicy, QWidget
 from ..compat import RASTER_FILTER
 from ..i18n import tr
 from ..layers import Input, from_layers
+from ..runs import Recipe, recipe_of
 from .field import Fold, Note
 
 SOLVED, TILES = "solved", "tiles"
@@ -87,6 +88,13 @@ class ElevationBox(Fold):
     def input(self) -> Optional[Input]:
         """Where ``scene`` is read from."""
         return self._input
+
+    @property
+    def recipe(self) -> Optional[Recipe]:
+        """How ``scene`` is opened, for the list of runs."""
+        if self._scene is None or self._input is None:
+            return None
+        return recipe_of(self._scene, self._input.source, None, self._input.geo.layer_ids())
 
     def _changed(self) -> None:
         layer = self.layer.currentLayer() if self.agree.isChecked() else None

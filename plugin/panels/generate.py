@@ -11,35 +11,22 @@ from qgis.core import QgsRasterLayer
 from qgis.PyQt.QtCore import Qt, QTimer
 from qgis.PyQt.QtWidgets import QFrame, QScrollArea, QVBoxLayout, QWidget
 
-from .. import settings
+from .. import runs, settings
 from ..i18n import tr
 from ..models_list import error_lines
-from ..words import layer_word, listing
+from ..words import layer_word, listing, progress_word
 from ..workbench import Workbench
 from .area_box import LAYER, AreaBox
 from .elevation_box import ElevationBox
-from .field import Fields, Note, link, together
+from .field import Fields, Note
 from .forecasting import Timer, disk_problem, forecast_words
 from .inputs_box import InputsBox
 from .quality_box import QualityBox
 from .run_bar import RunBar
 from .running import Runner
 from .save_box import SaveBox
+from .starter_note import StarterNote
 from .targets_box import TargetsBox
-
-
-class StarterNote(Note):
-    """One line about a model that is only for trying things out, and the way to the real ones."""
-
-    def show_card(self, card: Any) -> None:
-        """Show the notice of a synthetic model; none for others."""
-        if card is None or not card.notice:
-            self.say("")
-            return
-        notice = tr("The starter model is for trying things out.") if card.id == "starter" else card.notice
-        more = link(together(tr("Get TerraMind…")))
-        self.say(f"{notice} {more}")
-        self.setToolTip(card.notice)
 
 
 class GeneratePanel(QWidget):
@@ -64,7 +51,9 @@ class GeneratePanel(QWidget):
         self._ready = False
         self._pack: tuple[str, Any] = ("", None)
         self._done = 0
-        """Tiles of an interrupted run that can be continued."""
+        """Tiles of an interrupted run with just these settings."""
+        self._unfinished: Optional[runs.Run] = None
+        """An interrupted run to the same files with other settings, the area perhaps."""
         self._lay_out()
         self._connect()
 
@@ -201,7 +190,7 @@ class GeneratePanel(QWidget):
         for note in (self.area.note, self.targets.note, self.elevation.note, self.save.note, self.problem):
             note.say("")
         self.area.forecast.setText("")
-        self._done = 0
+        self._done, self._unfinished = 0, None
         self.bar.set_ready(self._forecast() and self.bench.models.runtime_ready)
         self.area.forecast.setVisible(bool(self.area.forecast.text()))
 
@@ -233,8 +222,27 @@ class GeneratePanel(QWidget):
             return False
         self._done = found.tiles_done
         self.bar.offer(found.tiles_done, found.tiles)
+        if not self._done:
+            self._offer_other(request.outputs)
         self.area.forecast.setText(forecast_words(found, timing=self.timer.running))
         return self._can_save(request, found.bytes_needed)
+
+    def _offer_other(self, outputs: Any) -> None:
+        """An interrupted run to the same files, from before the map moved or QGIS was closed."""
+        from ...inference import find_journal
+
+        journal = find_journal(outputs)
+        if journal is None or not journal.done:
+            return
+        self._unfinished = runs.find(outputs)
+        if self._unfinished is not None:
+            self.bar.offer(journal.done, journal.total, elsewhere=True)
+        else:
+            self.problem.say(
+                tr("{button} replaces an unfinished run with other settings ({progress} done).").format(
+                    button=self.bar.button.text(), progress=progress_word(journal.done, journal.total)
+                )
+            )
 
     def _coarse_is_fine(self) -> bool:
         from ...inference import TerraneError
@@ -322,17 +330,46 @@ class GeneratePanel(QWidget):
         self.refresh()
         if not self.bar.button.isEnabled():
             return
+        if self._unfinished is not None and not again:
+            self.repeat(self._unfinished, resume=True)
+            return
         resume = self._done > 0 and not again
         folder = self.save.path() or self.runner.folder(keep=resume)
         request = replace(self._request(folder), resume=resume)
         self._remember()
         card = self.bench.models.card
-        self.runner.start(
+        run = runs.record(
             request,
-            self._geo(),
+            [box.recipe for box in self.inputs.boxes if box.recipe is not None],
+            coarse=self.elevation.recipe if request.coarse_dem is not None else None,
             title=self.source.title,
             licence=card.license if card is not None else "",
             temporary=not self.save.path(),
+        )
+        self._start(request, self._geo(), run)
+
+    def repeat(self, run: runs.Run, *, resume: bool) -> None:
+        """Go on with a run of the list, or do it again."""
+        from ...inference import TerraneError
+
+        if self.runner.running:
+            return
+        try:
+            request, geo = run.rebuild()
+        except TerraneError as error:
+            self.bench.report(error)
+            return
+        if not resume and run.temporary:
+            outputs = {
+                name: os.path.join(self.runner.folder(keep=False), os.path.basename(path))
+                for name, path in run.outputs.items()
+            }
+            request, run = replace(request, outputs=outputs), replace(run, outputs=outputs)
+        self._start(replace(request, resume=resume, overwrite=not resume or request.overwrite), geo, run)
+
+    def _start(self, request: Any, geo: Any, run: runs.Run) -> None:
+        self.runner.start(
+            request, geo, title=run.title, licence=run.licence, temporary=run.temporary, run=run
         )
 
     def cancel(self) -> None:

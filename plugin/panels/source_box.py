@@ -24,6 +24,7 @@ from ..compat import RASTER_FILTER
 from ..i18n import tr
 from ..icons import theme
 from ..layers import Input, from_layers, from_path
+from ..runs import Recipe, recipe_of
 from ..words import bands_word, input_word, offset_word
 from .field import Note, link, together, wrapped
 
@@ -123,6 +124,14 @@ class SourceBox(QWidget):
     def input(self) -> Optional[Input]:
         """What the engine reads."""
         return self._input
+
+    @property
+    def recipe(self) -> Optional[Recipe]:
+        """How the input is opened, for the list of runs; None where there is a problem."""
+        if self._scene is None or self._input is None:
+            return None
+        settings = self._settings.get(self._settings_key(), SourceSettings())
+        return recipe_of(self._scene, self._input.source, settings.boa_offset, self._input.geo.layer_ids())
 
     @property
     def recognition(self) -> Any:

@@ -4,23 +4,26 @@
 from __future__ import annotations
 
 import gc
+from pathlib import Path
 
 import pytest
 from osgeo import gdal
-from qgis.core import QgsProject, QgsRasterLayer, QgsSettings
+from qgis.core import QgsApplication, QgsProject, QgsRasterLayer, QgsSettings
 from qgis.PyQt.QtCore import QCoreApplication, QEvent
 from qgis_window import Window, pump, ramp_image, show_on_map, write_raster
-from toy_pack import build_toy_pack
+from toy_pack import ALL_INPUTS, ALL_TARGETS, build_toy_pack
 
 gdal.UseExceptions()
 
 
 @pytest.fixture(scope="session")
 def packs(tmp_path_factory):
-    """A folder of models: a quick toy, and one that is slow enough to be cancelled."""
+    """A folder of models: a quick toy, two that are slow enough to be cancelled, one for all modalities."""
     folder = tmp_path_factory.mktemp("models")
     build_toy_pack(folder / "toy")
     build_toy_pack(folder / "slow", id="slow", busy=150)
+    build_toy_pack(folder / "steady", id="steady", busy=2)
+    build_toy_pack(folder / "full", id="full", inputs=ALL_INPUTS, targets=ALL_TARGETS, gain=0.2)
     return folder
 
 
@@ -30,6 +33,7 @@ def clean(qgis_app, packs, monkeypatch, tmp_path):
     monkeypatch.setenv("TERRANE_MODELS", str(packs))
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     QgsSettings().remove("terrane")
+    (Path(QgsApplication.qgisSettingsDirPath()) / "terrane" / "runs.json").unlink(missing_ok=True)
     QgsProject.instance().clear()
     yield
     QgsProject.instance().clear()
