@@ -15,8 +15,6 @@ results go through the journal in any case: a resumed run is identical to an uni
 
 from __future__ import annotations
 
-import hashlib
-import os
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
@@ -26,13 +24,14 @@ from typing import Any, Callable, Optional
 import numpy.typing as npt
 
 from ..adapters.base import TileKey
-from ..errors import Cancelled, ExtentError, InputError, TerraneError
+from ..errors import Cancelled, ExtentError, InputError, OutOfMemory, TerraneError
 from ..io import default_geo
 from ..io.base import Geo
 from ..io.output import MARGIN, bytes_needed
 from ..tiling import Tile
 from ..types import Cancel, Progress, ProgressCallback
 from .assemble import Features, Levels, PlacedVectors, Product, Tiles, assemble, vectors_of
+from .fingerprint import fingerprint_of, paths_of, scene_stamp
 from .journal import Journal, Stored, find_journal
 from .layout import Layout, Part, coarser, lay_out
 from .staging import Staging, check_outputs, check_space
@@ -148,6 +147,12 @@ def run_tiled(
             staging.deliver()
         skipped = journal.skipped
         journal.discard()
+    except MemoryError as error:
+        failed = OutOfMemory(
+            "There is not enough memory for this run. Close other programs, or use a smaller batch or extent."
+        )
+        failed.kept = (journal.done, layout.tiles) if journal.done > journal.skipped else None
+        raise failed from error
     except TerraneError as error:
         if journal.done > journal.skipped:
             error.kept = (journal.done, layout.tiles)
@@ -286,7 +291,7 @@ def check_run(
     """Refuse outputs that cannot be written, before any work. Raises InputError, OutputError, DiskFull."""
     _check_names([*(product.id for product in products), *features], outputs)
     interrupted = find_journal(outputs) is not None
-    sources = [path for scene in layout.scenes for path in (scene.source, *_paths(scene.bands))]
+    sources = [path for scene in layout.scenes for path in paths_of(scene)]
     check_outputs(outputs, sources, overwrite=overwrite or (resume and interrupted))
     needed = bytes_by_output(layout, products, vectors=vectors)
     if resume and interrupted:
@@ -329,46 +334,6 @@ def _check_names(names: Sequence[str], outputs: Mapping[str, str]) -> None:
     unknown = [name for name in outputs if name not in names]
     if unknown:
         raise InputError(f"There is an output for {', '.join(unknown)}, which is not a target.")
-
-
-def fingerprint_of(layout: Layout, products: Sequence[Product], seed: int) -> dict[str, str]:
-    """What decides the bytes of the results of any task, in words."""
-    return {
-        "scene": _digest([scene_stamp(scene) for scene in layout.scenes]),
-        "extent": _digest((layout.region, layout.region_crs, [part.grid for part in layout.parts])),
-        "grid": _digest(layout.warp_to),
-        "tiles": "; ".join(str(part.plan) for part in layout.parts),
-        "seed": str(seed),
-        "products": _digest([(p.id, p.source, p.channels, p.scale, p.form, p.spec) for p in products]),
-    }
-
-
-def _digest(value: object) -> str:
-    return hashlib.sha256(repr(value).encode()).hexdigest()
-
-
-def scene_stamp(scene: Any) -> str:
-    """What a scene is, and the size and time of its files: it tells whether these have changed."""
-    paths = dict.fromkeys((scene.source, *_paths(scene.bands)))
-    return repr((scene, [_stamp(path) for path in paths]))
-
-
-def _paths(bands: Sequence[Any]) -> list[str]:
-    return [band.ref.path for band in bands]
-
-
-def _stamp(path: str) -> tuple[int, int]:
-    """Size and time of change of a file, or of the archive that GDAL finds it in; zeros where unknown."""
-    for prefix in ("/vsizip/", "/vsitar/", "/vsigzip/"):
-        path = path[len(prefix) :] if path.startswith(prefix) else path
-    while path and path != os.path.dirname(path):
-        if os.path.isfile(path):
-            status = os.stat(path)
-            return status.st_size, status.st_mtime_ns
-        if os.path.isdir(path):
-            break
-        path = os.path.dirname(path)
-    return 0, 0
 
 
 class _Counter:

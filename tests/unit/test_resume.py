@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import dataclasses
+import errno
 import os
 import random
 import subprocess
@@ -17,7 +18,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from rasters import files_in, ramp_image, write_scene
-from terrane.inference.errors import OutputError
+from terrane.inference.errors import DiskFull, OutputError
 from terrane.inference.io.scene import open_scene
 from terrane.inference.packs.manifest import Pack
 from terrane.inference.tasks import journal as journals
@@ -223,6 +224,31 @@ def test_damaged_records_are_computed_again(tmp_path: Path, toy: Pack) -> None:
     (folder / "log").write_bytes(b"\n".join(log)[:-20] + b"\0\0\0")
     result = generate(dataclasses.replace(request, resume=True))
     assert 0 < result.resumed < 18
+    assert bytes_of(out) == bytes_of(whole)
+
+
+def test_a_disk_that_fills_up_keeps_what_is_done(tmp_path: Path, toy: Pack) -> None:
+    whole, out = tmp_path / "whole", tmp_path / "out"
+    generate(ask(tmp_path, whole, toy))
+    request = ask(tmp_path, out, toy)
+    real, left = journals._write, [200_000]
+
+    def write(file: Any, place: int, data: bytes) -> None:
+        left[0] -= len(data)
+        if left[0] < 0:
+            real(file, place, data[: len(data) // 2])
+            raise OSError(errno.ENOSPC, "No space left on device")
+        real(file, place, data)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(journals, "_write", write)
+        with pytest.raises(DiskFull, match="is full") as caught:
+            generate(request)
+    found = find_journal(request.outputs)
+    assert found is not None
+    assert caught.value.kept == (found.done, 18)
+    assert 0 < found.done < 18
+    assert generate(dataclasses.replace(request, resume=True)).resumed > 0
     assert bytes_of(out) == bytes_of(whole)
 
 
