@@ -1,14 +1,17 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""How a layer of predicted places looks: a point where the model believes a tile to be, and how far off it is."""
+"""How a layer of predicted places looks: where the model believes tiles to be, and where they are.
+
+The two differ in shape as well as in colour (vermilion and blue of Okabe and Ito's palette, which the common
+colour blindnesses keep apart).
+"""
 
 from __future__ import annotations
 
-from typing import Optional
-
 from qgis.core import (
+    QgsCategorizedSymbolRenderer,
     QgsMarkerSymbol,
     QgsPalLayerSettings,
-    QgsSingleSymbolRenderer,
+    QgsRendererCategory,
     QgsTextBufferSettings,
     QgsTextFormat,
     QgsVectorLayer,
@@ -18,41 +21,43 @@ from qgis.PyQt.QtGui import QColor
 
 from .i18n import tr
 
-_KILOMETRES = ("dist_km", "distance", "km")
-_METRES = ("dist_m", "distance_m")
-_POINT, _EDGE = "#d9562b", "#ffffff"
-"""Vermilion, which the common colour blindnesses keep apart from green land and blue water."""
+ROLE, DISTANCE = "role", "dist_km"
+PREDICTED, TRUE = "predicted", "true"
+_HALO = "#ffffff"
 
 
 def apply(layer: QgsVectorLayer) -> None:
-    """A marker with the distance to the true place beside it, where the layer has one."""
-    marker = QgsMarkerSymbol.createSimple(
-        {"name": "circle", "color": _POINT, "outline_color": _EDGE, "outline_width": "0.4", "size": "3"}
+    """Markers by role, and beside each prediction how far off it is."""
+    looks = (
+        (PREDICTED, "circle", "#d55e00", tr("Where the model believes it to be")),
+        (TRUE, "diamond", "#0072b2", tr("Where it is")),
     )
-    layer.setRenderer(QgsSingleSymbolRenderer(marker))
-    words = _label(layer)
-    if words is None:
-        return
+    categories = [
+        QgsRendererCategory(
+            role,
+            QgsMarkerSymbol.createSimple(
+                {"name": shape, "color": color, "outline_color": _HALO, "outline_width": "0.4", "size": "3"}
+            ),
+            words,
+        )
+        for role, shape, color, words in looks
+    ]
+    layer.setRenderer(QgsCategorizedSymbolRenderer(ROLE, categories))
     settings = QgsPalLayerSettings()
-    settings.fieldName = words
+    settings.fieldName = _label()
     settings.isExpression = True
     text = QgsTextFormat()
     halo = QgsTextBufferSettings()
     halo.setEnabled(True)
-    halo.setColor(QColor(_EDGE))
+    halo.setColor(QColor(_HALO))
     text.setBuffer(halo)
     settings.setFormat(text)
     layer.setLabeling(QgsVectorLayerSimpleLabeling(settings))
     layer.setLabelsEnabled(True)
 
 
-def _label(layer: QgsVectorLayer) -> Optional[str]:
-    """An expression: "12 km off"; None where the layer tells no distance."""
-    names = layer.fields().names()
-    for candidates, factor in ((_KILOMETRES, 1), (_METRES, 1000)):
-        for name in candidates:
-            if name in names:
-                number = f'format_number("{name}" / {factor}, 0)'
-                text = tr("{distance} km off").replace("'", "''").split("{distance}")
-                return f"'{text[0]}' || {number} || '{text[-1]}'"
-    return None
+def _label() -> str:
+    """An expression: "12 km off" at predictions."""
+    before, after = (part.replace("'", "''") for part in tr("{distance} km off").split("{distance}"))
+    number = f'format_number("{DISTANCE}", 0)'
+    return f"CASE WHEN \"{ROLE}\" = '{PREDICTED}' THEN '{before}' || {number} || '{after}' END"

@@ -10,6 +10,10 @@ import numpy as np
 import pytest
 from osgeo import gdal
 from qgis.core import (
+    QgsExpression,
+    QgsExpressionContext,
+    QgsExpressionContextUtils,
+    QgsFeature,
     QgsMultiBandColorRenderer,
     QgsProject,
     QgsSingleBandGrayRenderer,
@@ -139,13 +143,30 @@ def test_uncertainty_lies_below_its_layer_and_is_switched_off(qgis_app, tmp_path
     assert QgsProject.instance().mapLayers() == {}
 
 
-def test_places_carry_their_distance(qgis_app):
+def test_places_differ_in_shape_and_carry_their_distance(qgis_app):
     from terrane.plugin import point_styles
 
-    layer = QgsVectorLayer("Point?crs=EPSG:4326&field=dist_km:double", "places", "memory")
+    layer = QgsVectorLayer("Point?crs=EPSG:4326&field=role:string&field=dist_km:double", "places", "memory")
+    features = []
+    for role, distance in (("predicted", 12.4), ("true", 12.4)):
+        feature = QgsFeature(layer.fields())
+        feature.setAttributes([role, distance])
+        features.append(feature)
+    layer.dataProvider().addFeatures(features)
     point_styles.apply(layer)
+    categories = layer.renderer().categories()
+    assert [category.value() for category in categories] == ["predicted", "true"]
+    shapes = {category.symbol().symbolLayer(0).properties()["name"] for category in categories}
+    assert len(shapes) == 2
     assert layer.labelsEnabled()
-    assert "km off" in layer.labeling().settings().fieldName
+    expression = QgsExpression(layer.labeling().settings().fieldName)
+    context = QgsExpressionContext(QgsExpressionContextUtils.globalProjectLayerScopes(layer))
+    words = []
+    for feature in layer.getFeatures():
+        context.setFeature(feature)
+        words.append(expression.evaluate(context))
+    assert words[0] == "12 km off"
+    assert not words[1]
 
 
 @pytest.mark.parametrize(
