@@ -252,19 +252,24 @@ class _Hub:
         return Fetched(remote.file, Path(path), sha256, remote.revision)
 
     def _resume(self, remote: _Remote, wrote: Callable[[int], None]) -> None:
+        """Append what is missing; a connection that breaks is taken up again as long as something came."""
         with _Watched(remote.part, wrote) as file:
-            begin = file.tell()
+            begin = file.seek(0, io.SEEK_END)
             if begin > remote.size:
-                file.truncate(0)
-                begin = 0
-            if begin < remote.size:
-                self._download.http_get(
-                    remote.url,
-                    file,
-                    resume_size=begin,
-                    headers=self._hub.utils.build_hf_headers(library_name="terrane"),
-                    expected_size=remote.size,
-                )
+                begin = file.truncate(0)
+            while begin < remote.size:
+                try:
+                    self._download.http_get(
+                        remote.url,
+                        file,
+                        resume_size=begin,
+                        headers=self._hub.utils.build_hf_headers(library_name="terrane"),
+                        expected_size=remote.size,
+                    )
+                except Exception as error:
+                    if file.seek(0, io.SEEK_END) == begin or not _is_network(error):
+                        raise
+                begin = file.seek(0, io.SEEK_END)
 
     @contextmanager
     def _explained(self, file: HubFile) -> Iterator[None]:
