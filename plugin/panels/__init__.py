@@ -11,5 +11,10 @@ def panels() -> list[tuple[str, Any]]:
     from ..i18n import tr
     from .generate import GeneratePanel
     from .segment import SegmentPanel
+    from .similar import SimilarPanel
 
-    return [(tr("Generate"), GeneratePanel), (tr("Segment"), SegmentPanel)]
+    return [
+        (tr("Generate"), GeneratePanel),
+        (tr("Segment"), SegmentPanel),
+        (tr("Find similar"), SimilarPanel),
+    ]

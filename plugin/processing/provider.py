@@ -26,9 +26,17 @@ class TerraneProvider(QgsProcessingProvider):
 
     def loadAlgorithms(self) -> None:
         """One line per verb."""
+        from .embed import EmbedAlgorithm
         from .generate import GenerateAlgorithm
         from .predict import ClassifyAlgorithm, RegressAlgorithm, SegmentAlgorithm
+        from .similar import SimilarAlgorithm
 
         self.addAlgorithm(GenerateAlgorithm())
-        for algorithm in (SegmentAlgorithm, RegressAlgorithm, ClassifyAlgorithm):
+        for algorithm in (
+            SegmentAlgorithm,
+            RegressAlgorithm,
+            ClassifyAlgorithm,
+            EmbedAlgorithm,
+            SimilarAlgorithm,
+        ):
             self.addAlgorithm(algorithm())
