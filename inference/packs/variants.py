@@ -65,6 +65,10 @@ def accepted(variants: Mapping[str, Mapping[str, Any]], name: str, target: str, 
     return limit is not None and bool(fitting) and all(limit.accepts(m) for m in fitting)
 
 
+_WORDS = {"mae": "MAE", "rmse": "RMSE", "max": "at most", "agreement": "same class"}
+"""What quantities are called, in the order in which they are shown."""
+
+
 @dataclass(frozen=True)
 class ErrorRow:
     """One line of the table of errors: a target decoded in so many steps."""
@@ -81,9 +85,8 @@ class ErrorRow:
     @property
     def text(self) -> str:
         """The error in words: "MAE 1.1 m, RMSE 1.6 m, at most 14 m"."""
-        words = {"mae": "MAE", "rmse": "RMSE", "max": "at most", "agreement": "same class"}
         unit = f" {self.unit}" if self.unit and self.unit != "%" else self.unit
-        return ", ".join(f"{words.get(k, k)} {v:.3g}{unit}" for k, v in self.values.items())
+        return ", ".join(f"{_WORDS[k]} {v:.3g}{unit}" for k, v in self.values.items())
 
 
 def error_rows(variants: Mapping[str, Mapping[str, Any]]) -> list[ErrorRow]:
@@ -94,7 +97,7 @@ def error_rows(variants: Mapping[str, Mapping[str, Any]]) -> list[ErrorRow]:
         for target in errors:
             for measured in _measured(variants, name, target):
                 steps = measured.get("steps")
-                values = {k: float(v) for k, v in measured.items() if k != "steps" and _is_number(v)}
+                values = {k: float(measured[k]) for k in _WORDS if _is_number(measured.get(k))}
                 unit = str(errors[target].get("unit", ""))
                 rows.append(
                     ErrorRow(name, target, steps, unit, values, accepted(variants, name, target, steps))

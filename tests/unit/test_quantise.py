@@ -237,6 +237,8 @@ def test_the_error_with_the_presets_own_steps_counts() -> None:
     assert not accepted(found, "int8", "NDVI", 1)
     assert not accepted({}, "int8", "DEM", 1)
     assert [(r.steps, r.accepted) for r in error_rows(found)] == [(1, True), (10, False)]
+    found = {"int8": {"error": {"DEM": {"unit": "m", "measured": [{"max": 14.0, "rmse": 1.62, "mae": 1.1}]}}}}
+    assert [r.text for r in error_rows(found)] == ["MAE 1.1 m, RMSE 1.62 m, at most 14 m"]
 
 
 def test_presets_leave_a_bad_variant_unless_asked(full: Pack) -> None:
