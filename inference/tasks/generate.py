@@ -11,7 +11,6 @@ import numpy as np
 import numpy.typing as npt
 
 from ..adapters.base import TileKey
-from ..errors import OutOfMemory
 from ..io import default_geo
 from ..io.base import Geo
 from ..io.scene import check_values
@@ -69,12 +68,7 @@ def generate(
     engine.adapter.check(_inputs(request), request.targets)
     engine.adapter.preload(request.targets, job.preset)
     levels, places = levelling(request, geo), PlacesWriter(geo)
-    try:
-        done = _run(job, engine, geo, cancel, progress, levels, places)
-    except MemoryError as error:
-        raise OutOfMemory(
-            "There is not enough memory for this run. Close other programs, or use a smaller batch or extent."
-        ) from error
+    done = _run(job, engine, geo, cancel, progress, levels, places)
     if done.computed:
         Timings().remember(_timing_key(request, job.pack), done.infer_seconds / done.computed)
     return GenerateResult(

@@ -15,7 +15,7 @@ import numpy.typing as npt
 from .. import presets, registry
 from ..adapters.base import Adapter, TileKey
 from ..adapters.finetuned import check_inputs
-from ..errors import InputError, ModelError, OutOfMemory
+from ..errors import InputError, ModelError
 from ..io import default_geo
 from ..io.base import Geo
 from ..io.scene import Scene, check_values
@@ -227,26 +227,21 @@ def run_plan(
         pack, runtime=request.runtime, device=request.device, threads=request.threads
     )
     engine.adapter.require_task(request.task)
-    try:
-        done = run_tiled(
-            plan.layout,
-            plan.products,
-            _compute(plan, engine),
-            request.outputs,
-            fingerprint=_fingerprint(plan, engine.device),
-            batch=request.batch or default_batch(pack, engine.device),
-            vectors=plan.vectors,
-            features=plan.features,
-            resume=request.resume,
-            overwrite=request.overwrite,
-            progress=progress,
-            cancel=cancel,
-            geo=geo,
-        )
-    except MemoryError as error:
-        raise OutOfMemory(
-            "There is not enough memory for this run. Close other programs, or use a smaller batch or extent."
-        ) from error
+    done = run_tiled(
+        plan.layout,
+        plan.products,
+        _compute(plan, engine),
+        request.outputs,
+        fingerprint=_fingerprint(plan, engine.device),
+        batch=request.batch or default_batch(pack, engine.device),
+        vectors=plan.vectors,
+        features=plan.features,
+        resume=request.resume,
+        overwrite=request.overwrite,
+        progress=progress,
+        cancel=cancel,
+        geo=geo,
+    )
     if done.computed:
         Timings().remember(_timing_key(plan), done.infer_seconds / done.computed)
     notice = (f"{pack.name}: {pack.notice}",) if pack.notice else ()

@@ -36,8 +36,16 @@ def run(arguments: argparse.Namespace) -> int:
         )
         return 0
     rows = [
-        (name + (" (default)" if name == DEFAULT else ""), f"{preset.overlap:.3f}", preset.summary)
+        (
+            name + (" (default)" if name == DEFAULT else ""),
+            " or ".join(preset.precision),
+            preset.sampler,
+            str(preset.steps or "model's"),
+            f"{preset.clamp:g} std" if preset.clamp else "model's",
+            f"{preset.overlap:.3f}",
+            preset.summary,
+        )
         for name, preset in PRESETS.items()
     ]
-    table([("preset", "overlap", "what it does"), *rows])
+    table([("preset", "precision", "tokens", "steps", "clamp", "overlap", "what it does"), *rows])
     return 0
