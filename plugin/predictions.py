@@ -3,12 +3,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 from qgis.core import (
     QgsCategorizedSymbolRenderer,
+    QgsColorRampLegendNodeSettings,
     QgsColorRampShader,
     QgsFillSymbol,
     QgsGradientColorRamp,
@@ -22,6 +24,7 @@ from qgis.core import (
     QgsStyle,
     QgsVectorLayer,
 )
+from qgis.PyQt.QtCore import QLocale
 from qgis.PyQt.QtGui import QColor
 
 from . import results, styles
@@ -48,6 +51,7 @@ class Model:
     """Name and colour (#RRGGBB) by class."""
     quantity: str = ""
     """What a regression estimates, with its unit."""
+    unit: str = ""
 
 
 def known(model: str) -> Model:
@@ -58,12 +62,12 @@ def known(model: str) -> Model:
         pack = find_model(model, verify=False)
     except TerraneError:
         return Model(model)
-    quantity = ""
+    quantity = unit = ""
     if pack.output is not None:
-        unit = f" ({pack.output.unit})" if pack.output.unit else ""
-        quantity = f"{pack.output.names[0]}{unit}"
+        unit = pack.output.unit
+        quantity = f"{pack.output.names[0]} ({unit})" if unit else pack.output.names[0]
     classes = tuple((c.name, c.color) for c in pack.classes)
-    return Model(pack.name, pack.license, classes, quantity)
+    return Model(pack.name, pack.license, classes, quantity, unit)
 
 
 def run(request: Any, *, progress: Any, cancel: Any, geo: Any) -> Any:
@@ -134,7 +138,7 @@ def finish(layer: QgsMapLayer, product: str, model: Model, *, scene: str = "") -
     elif product == "probability":
         styles.apply(layer, "CLASSES_probability")
     elif product == "values":
-        _style_values(layer)
+        _style_values(layer, model)
     else:
         _style_tiles(layer, model)
     _describe(layer, product, model, scene)
@@ -149,7 +153,7 @@ def _style_classes(layer: QgsRasterLayer, model: Model) -> None:
         layer.setRenderer(QgsPalettedRasterRenderer(layer.dataProvider(), 1, items))
 
 
-def _style_values(layer: QgsRasterLayer) -> None:
+def _style_values(layer: QgsRasterLayer, model: Model) -> None:
     """Viridis, even to the colour-blind, from the 2nd to the 98th percentile."""
     ramp = QgsStyle.defaultStyle().colorRamp("Viridis")
     if ramp is None:  # a style database without the usual ramps
@@ -159,6 +163,8 @@ def _style_values(layer: QgsRasterLayer) -> None:
     if not high > low:
         stats = provider.bandStatistics(1, QgsRasterBandStats.All, layer.extent(), 250_000)
         low, high = stats.minimumValue - 0.5, stats.minimumValue + 0.5
+    step = 10.0 ** math.floor(math.log10(high - low)) / 10
+    low, high = math.floor(low / step) * step, math.ceil(high / step) * step
     renderer = QgsSingleBandPseudoColorRenderer(provider, 1)
     renderer.setClassificationMin(low)
     renderer.setClassificationMax(high)
@@ -168,6 +174,10 @@ def _style_values(layer: QgsRasterLayer) -> None:
     function.setMaximumValue(high)
     if isinstance(function, QgsColorRampShader):
         function.setClip(False)
+        ends = QgsColorRampLegendNodeSettings()
+        for value, say in ((low, ends.setMinimumLabel), (high, ends.setMaximumLabel)):
+            say(f"{QLocale().toString(value, 'g', 4)} {model.unit}".strip())
+        function.setLegendSettings(ends)
     layer.setRenderer(renderer)
 
 

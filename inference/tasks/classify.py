@@ -12,7 +12,8 @@ import numpy as np
 from ..errors import ModelError
 from ..io import wkb
 from ..io.base import Features, Geo
-from ..types import Cancel, ProgressCallback
+from ..tiling import Tile
+from ..types import Cancel, ProgressCallback, Window
 from .assemble import PlacedVectors
 from .engine import Engine
 from .layout import Part
@@ -48,8 +49,8 @@ def classify(
     geo: Optional[Geo] = None,
     engine: Optional[Engine] = None,
 ) -> PredictResult:
-    """Write each tile's likeliest class. Tiles stand side by side unless a stride is given; those at the
-    right and lower edge reach back over their neighbours, as what the model saw does.
+    """Write each tile's likeliest class. Tiles stand side by side unless a stride is given; where the model
+    saw more than a tile's polygon (at the edges, or by the stride), neighbours share the overlap by halves.
 
     Raises InputError and its kinds before any work; MachineError; Cancelled.
     """
@@ -78,7 +79,11 @@ def tile_features(plan: Plan, placed: Sequence[PlacedVectors], geo: Geo) -> Feat
     """Polygons of the tiles in the first grid's CRS (the scene's where there are several)."""
     parts = [one.part for one in placed]
     crs = parts[0].grid.crs if len(parts) == 1 else plan.request.scene.grid.crs
-    shapes = [wkb.polygon([outline(one.part, tile.window, crs, geo)]) for one in placed for tile in one.tiles]
+    shapes = [
+        wkb.polygon([outline(one.part, cell(one.part, tile), crs, geo)])
+        for one in placed
+        for tile in one.tiles
+    ]
     scores = np.concatenate([one.values[SOURCE] for one in placed])
     best = scores.argmax(axis=1)
     classes = plan.pack.classes
@@ -91,6 +96,21 @@ def tile_features(plan: Plan, placed: Sequence[PlacedVectors], geo: Geo) -> Feat
     if len(classes) <= MAX_SCORES:
         columns.update({f"score_{c.value}": scores[:, i] for i, c in enumerate(classes)})
     return Features(crs=crs, geometry="Polygon", wkb=shapes, columns=columns)
+
+
+def cell(part: Part, tile: Tile) -> Window:
+    """A tile's share of the grid: up to the middle of its overlap with each neighbour."""
+
+    def span(starts: Sequence[int], place: int, length: int) -> tuple[int, int]:
+        def border(after: int) -> int:
+            return (starts[after - 1] + part.plan.tile + starts[after]) // 2
+
+        first = border(place) if place else 0
+        return first, (border(place + 1) if place + 1 < len(starts) else length) - first
+
+    col, width = span(part.plan.cols, tile.col, part.grid.width)
+    row, height = span(part.plan.rows, tile.row, part.grid.height)
+    return Window(col, row, width, height)
 
 
 def outline(part: Part, window: Any, crs: str, geo: Geo) -> list[tuple[float, float]]:

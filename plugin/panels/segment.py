@@ -57,6 +57,7 @@ class SegmentPanel(QWidget):
         self.probability = QCheckBox(tr("Probability of the class"), self)
         self.probability.setToolTip(predictions.meaning("probability"))
         self.save = SaveBox(self)
+        self.needs = Note("mIconInfo", self)
         self.problem = Note(parent=self)
         self.bar = RunBar(tr("Segment"), self)
         self.runner = PredictRunner(bench, self.bar, self)
@@ -84,6 +85,7 @@ class SegmentPanel(QWidget):
         column = QVBoxLayout(fields)
         column.setContentsMargins(9, 3, 9, 6)
         column.setSpacing(9)
+        column.addWidget(self.needs)
         column.addWidget(self.rows)
         column.addWidget(self.save)
         column.addStretch(1)
@@ -107,7 +109,7 @@ class SegmentPanel(QWidget):
             box.changed.connect(self.refresh)
         self.probability.toggled.connect(self.refresh)
         self.bench.models.changed.connect(self._model_changed)
-        self.problem.text.linkActivated.connect(lambda: self._choose_model())
+        self.needs.text.linkActivated.connect(lambda: self._choose_model())
         self.bar.run.connect(self.run)
         self.bar.again.connect(lambda: self.run(again=True))
         self.bar.cancel.connect(self.runner.cancel)
@@ -163,6 +165,7 @@ class SegmentPanel(QWidget):
         self.makes.setText(self._makes(task))
         self.rows.setVisible(bool(task))
         self.save.setVisible(bool(task))
+        self.bar.setVisible(bool(task))
         if task:
             last = settings.choices(_KEY.format(task))
             self.save.set_choices(last)
@@ -194,7 +197,7 @@ class SegmentPanel(QWidget):
         """Forecast the run, and say next to each field what keeps it from starting."""
         if not self._ready or not self.isVisible():
             return
-        for note in (self.area.note, self.save.note, self.problem):
+        for note in (self.area.note, self.save.note, self.needs, self.problem):
             note.say("")
         self.area.forecast.setText("")
         self._done = 0
@@ -207,7 +210,7 @@ class SegmentPanel(QWidget):
 
         self.bar.offer(0, 0)
         if not self.task:
-            self.problem.say(self._no_model())
+            self.needs.say(self._no_model())
             return False
         usable = self.inputs.check()
         if self.source.scene is None or not usable:
