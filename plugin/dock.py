@@ -32,12 +32,15 @@ class TerraneDock(QgsDockWidget):
         self.tabs = QTabBar(self)
         self.tabs.setExpanding(False)
         self.tabs.setDrawBase(False)
+        # All tabs stay in sight where the dock is narrow; scrolling would hide some.
+        self.tabs.setUsesScrollButtons(False)
+        self.tabs.setElideMode(Qt.TextElideMode.ElideRight)
         self.stack = QStackedWidget(self)
         self.panels: list[Any] = []
         for title, make in panels():
             panel = make(self.bench, self.stack)
             self.panels.append(panel)
-            self.tabs.addTab(title)
+            self.tabs.setTabToolTip(self.tabs.addTab(title), title)
             self.stack.addWidget(panel)
         self.tabs.setVisible(len(self.panels) > 1)
         self.tabs.currentChanged.connect(self._tab_changed)

@@ -27,7 +27,7 @@ class ModelsDialog(QDialog):
         """``chosen``: show what is known of this model; empty: show how to get one."""
         super().__init__(parent)
         self.setWindowTitle(tr("Models"))
-        self.resize(560, 560)
+        self.resize(580, 680)
         self.list = ListPage(chosen, self)
         self.download = DownloadPage(jobs, self)
         self.files = FilesPage(jobs, self)

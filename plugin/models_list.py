@@ -125,7 +125,7 @@ def describe(card: Any) -> str:
         rows += [
             (
                 tr("Takes"),
-                listing([input_word(key) if key != "COORDS" else tr("Location") for key in card.inputs]),
+                listing([input_word(key) for key in card.inputs]),
             ),
             (tr("Makes"), listing([target_word(key) for key in card.targets])),
             (tr("Does"), listing([task_word(task) for task in card.tasks])),

@@ -16,10 +16,10 @@ def target_word(modality: str) -> str:
         "DEM": tr("Elevation (DEM)"),
         "LULC": tr("Land cover"),
         "NDVI": tr("Vegetation index (NDVI)"),
-        "S1GRD": tr("Radar backscatter (S1 GRD)"),
-        "S1RTC": tr("Radar backscatter (S1 RTC)"),
-        "S2L2A": tr("Optical (Sentinel-2 L2A)"),
-        "S2L1C": tr("Optical (Sentinel-2 L1C)"),
+        "S1GRD": tr("Radar (S1 GRD)"),
+        "S1RTC": tr("Radar (S1 RTC)"),
+        "S2L2A": tr("Optical (S2 L2A)"),
+        "S2L1C": tr("Optical (S2 L1C)"),
         "RGB": tr("Colour image (RGB)"),
         "COORDS": tr("Location"),
     }.get(modality, modality)
@@ -77,6 +77,7 @@ def input_word(modality: str, fallback: str = "") -> str:
         "DEM": tr("Elevation (DEM)"),
         "LULC": tr("Land cover"),
         "NDVI": tr("Vegetation index (NDVI)"),
+        "COORDS": tr("Location"),
     }.get(modality, fallback or modality)
 
 

@@ -16,5 +16,5 @@ def panels() -> list[tuple[str, Any]]:
     return [
         (tr("Generate"), GeneratePanel),
         (tr("Segment"), SegmentPanel),
-        (tr("Find similar"), SimilarPanel),
+        (tr("Similar"), SimilarPanel),
     ]

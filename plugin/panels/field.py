@@ -59,8 +59,13 @@ class Fold(QgsCollapsibleGroupBox):
         self.setFlat(True)
         self.setCollapsed(True)
         self.setSaveCollapsedState(False)
-        self.body = QVBoxLayout(self)
-        self.body.setContentsMargins(6, 6, 6, 6)
+        # Unfolding shows all children of the group: what is hidden inside must be a grandchild.
+        inside = QWidget(self)
+        outer = QVBoxLayout(self)
+        outer.setContentsMargins(6, 6, 6, 6)
+        outer.addWidget(inside)
+        self.body = QVBoxLayout(inside)
+        self.body.setContentsMargins(0, 0, 0, 0)
         self.body.setSpacing(6)
 
 

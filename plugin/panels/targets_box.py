@@ -52,6 +52,7 @@ class TargetsBox(QWidget):
         ticked = self._ticked() or self._wanted
         for widget in (*self.boxes.values(), *self.ups.values()):
             self._grid.removeWidget(widget)
+            widget.hide()
             widget.deleteLater()
         self.boxes, self.ups, self._order = {}, {}, known
         for target in known:
