@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any, Optional
 
 from qgis.core import (
+    QgsColorRampLegendNodeSettings,
     QgsColorRampShader,
     QgsCoordinateReferenceSystem,
     QgsCoordinateTransform,
@@ -15,12 +16,11 @@ from qgis.core import (
     QgsFeature,
     QgsFillSymbol,
     QgsGeometry,
-    QgsGradientColorRamp,
-    QgsGradientStop,
     QgsLayerMetadata,
     QgsMapLayer,
     QgsProject,
     QgsRasterLayer,
+    QgsRasterShader,
     QgsRasterTransparency,
     QgsSingleBandPseudoColorRenderer,
     QgsSingleSymbolRenderer,
@@ -38,9 +38,13 @@ _PROPERTY = "terrane/product"
 """Layers remember what they are, so that a saved project still offers its embeddings."""
 _OPACITY = 0.75
 """Of similarity: the image stays visible below."""
-_CIVIDIS = ("#00224e", "#35456c", "#666970", "#948e77", "#c8b866", "#fee838")
-"""Nuñez, Anderton, Renslow 2018: even in lightness, and the same to the colour-blind."""
-_LOW = 0.02
+_RAMP = ((0.02, "#00224e"), (0.5, "#35456c"), (0.8, "#666970"), (0.92, "#948e77"), (0.98, "#c8b866"))
+"""Share of the patches that are less similar, and its colour; the rest runs up to ``_SAME``, so that the
+few that are most alike stand out however alike everything is. Cividis (Nuñez, Anderton, Renslow 2018):
+even in lightness, and the same to the colour-blind."""
+_SAME = "#fee838"
+_SAMPLE = 250_000
+"""Pixels that QGIS looks at: its own default."""
 
 
 def product_word(product: str) -> str:
@@ -86,7 +90,7 @@ def finish(layer: QgsMapLayer, product: str, *, scene: str = "") -> None:
         style_similarity(layer)
     elif product == PLACES:
         symbol = QgsFillSymbol.createSimple(
-            {"style": "no", "outline_color": "#d7301f", "outline_width": "0.5"}
+            {"color": "215,48,31,90", "outline_color": "#d7301f", "outline_width": "0.1"}
         )
         layer.setRenderer(QgsSingleSymbolRenderer(symbol))
     tags = results.provenance(layer) if isinstance(layer, QgsRasterLayer) else {}
@@ -179,25 +183,31 @@ def in_crs(
 
 
 def style_similarity(layer: QgsRasterLayer) -> None:
-    """Cividis from the 2nd percentile to 1, half transparent; see ``hide_below``."""
+    """Colours by rank, up to 1, and half transparent; see ``hide_below``."""
     provider = layer.dataProvider()
-    low = provider.cumulativeCut(1, _LOW, 1.0, layer.extent(), 250_000)[0]
-    low = min(max(float(low), -1.0), 0.999) if low == low else 0.0  # noqa: PLR0124 - NaN of an empty layer
-    last = len(_CIVIDIS) - 1
-    stops = [QgsGradientStop(i / last, QColor(c)) for i, c in enumerate(_CIVIDIS) if 0 < i < last]
-    ramp = QgsGradientColorRamp(QColor(_CIVIDIS[0]), QColor(_CIVIDIS[-1]), False, stops)
     renderer = QgsSingleBandPseudoColorRenderer(provider, 1)
-    renderer.setClassificationMin(low)
-    renderer.setClassificationMax(1.0)
-    renderer.createShader(ramp, SHADER_INTERPOLATED)
-    function = renderer.shader().rasterShaderFunction()
-    function.setMinimumValue(low)
+    function = QgsColorRampShader()
+    function.setColorRampType(SHADER_INTERPOLATED)
+    items: list[Any] = []
+    for share, color in _RAMP:
+        value = float(provider.cumulativeCut(1, share, 1.0, layer.extent(), _SAMPLE)[0])
+        if -1 <= value < 1 and (not items or value > items[-1].value):
+            items.append(QgsColorRampShader.ColorRampItem(value, QColor(color), f"{value:.3f}"))
+    if not items:  # nothing but the example itself
+        items.append(QgsColorRampShader.ColorRampItem(-1.0, QColor(_RAMP[0][1]), "-1"))
+    items.append(QgsColorRampShader.ColorRampItem(1.0, QColor(_SAME), "1"))
+    function.setColorRampItemList(items)
+    function.setMinimumValue(items[0].value)
     function.setMaximumValue(1.0)
-    if isinstance(function, QgsColorRampShader):
-        items = function.colorRampItemList()
-        for item in items:
-            item.label = f"{item.value:.3f}"
-        function.setColorRampItemList(items)
+    ends = QgsColorRampLegendNodeSettings()
+    ends.setMinimumLabel(f"{items[0].value:.3f}")
+    ends.setMaximumLabel(tr("1, the same"))
+    function.setLegendSettings(ends)
+    shader = QgsRasterShader()
+    shader.setRasterShaderFunction(function)
+    renderer.setShader(shader)
+    renderer.setClassificationMin(items[0].value)
+    renderer.setClassificationMax(1.0)
     renderer.setOpacity(_OPACITY)
     layer.setRenderer(renderer)
 

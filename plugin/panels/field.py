@@ -131,6 +131,13 @@ class Fields(QWidget):
         self._grid.setVerticalSpacing(3 if narrow else 9)
         self._grid.setColumnStretch(1, 1)
 
+    def show_row(self, field: QWidget, visible: bool) -> None:
+        """Show or hide a field together with its label."""
+        for label, one in self._rows:
+            if one is field:
+                label.setVisible(visible)
+                one.setVisible(visible)
+
     def minimumSizeHint(self) -> QSize:
         """No wider than the fields alone: the labels can move."""
         hint = super().minimumSizeHint()

@@ -80,24 +80,21 @@ class SimilarPanel(QWidget):
 
     def _lay_out(self) -> None:
         fields = QWidget(self)
-        self.rows = [
-            Fields(rows, fields)
-            for rows in (
-                ((tr("In"), self.within, self.within),),
-                (
-                    (tr("From"), self.inputs, self.inputs.first.combo),
-                    (tr("Over"), self.area, self.area.buttons["map"]),
-                ),
-                ((tr("Like"), self.examples, self.examples.pick),),
-                ((tr("Show"), self.threshold, self.threshold.slider),),
-            )
-        ]
+        self.rows = Fields(
+            (
+                (tr("In"), self.within, self.within),
+                (tr("From"), self.inputs, self.inputs.first.combo),
+                (tr("Over"), self.area, self.area.buttons["map"]),
+                (tr("Like"), self.examples, self.examples.pick),
+                (tr("Show"), self.threshold, self.threshold.slider),
+            ),
+            fields,
+        )
         self.hint = wrapped(fields)
         column = QVBoxLayout(fields)
         column.setContentsMargins(9, 3, 9, 6)
         column.setSpacing(9)
-        for row in self.rows:
-            column.addWidget(row)
+        column.addWidget(self.rows)
         column.addWidget(self.hint)
         column.addStretch(1)
         scroll = QScrollArea(self)
@@ -189,7 +186,7 @@ class SimilarPanel(QWidget):
         place = find_data(self.within, chosen)
         self.within.setCurrentIndex(place if place >= 0 else self.within.count() - 1)
         self.within.blockSignals(False)
-        self.rows[0].setVisible(bool(found))
+        self.rows.show_row(self.within, bool(found))
         self._within_changed()
 
     def _layers_changed(self, *_: Any) -> None:
@@ -198,9 +195,10 @@ class SimilarPanel(QWidget):
 
     def _within_changed(self) -> None:
         there = self.embeddings is not None
-        self.rows[1].setVisible(not there)
-        self.rows[2].setVisible(there)
-        self.rows[3].setVisible(there and self.threshold.layer is not None)
+        for field in (self.inputs, self.area):
+            self.rows.show_row(field, not there)
+        self.rows.show_row(self.examples, there)
+        self.rows.show_row(self.threshold, there and self.threshold.layer is not None)
         self.refresh()
 
     def _model_changed(self) -> None:

@@ -62,7 +62,8 @@ class ThresholdBox(QWidget):
         if layer is None or self.slider.value() == 0:
             return None
         low, high = similarity.value_range(layer)
-        return low + (high - low) * self.slider.value() / _STEPS
+        # Finer towards the end: what matters lies close to 1.
+        return high - (high - low) * (1 - self.slider.value() / _STEPS) ** 2
 
     def show_layer(self, layer_id: str) -> None:
         """Work on this layer, all of which shows."""
