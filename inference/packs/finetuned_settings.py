@@ -79,7 +79,7 @@ def settings_of(hyper: Mapping[str, Any], yaml: Mapping[str, Any], task: Optiona
     if factory != "EncoderDecoderFactory":
         raise PackError(f"The model was built by {factory}; Terrane converts those of EncoderDecoderFactory.")
     name = str(given.get("_class_path") or section.get("class_path") or "").rsplit(".", 1)[-1]
-    known = TASKS.get(name) or _task_named(task) or _task_guess(given, model_args, name)
+    known = TASKS.get(name) or _task_named(task) or _task_guess({**hyper, **given}, model_args, name)
     data = _mapping(yaml.get("data"))
     return Settings(
         task=known[0],
@@ -110,6 +110,8 @@ def _task_guess(given: Mapping[str, Any], model_args: Mapping[str, Any], name: s
         raise PackError(f"The model was trained as {name}; Terrane converts {', '.join(TASKS)}.")
     if "output_on_inference" in given or "output_most_probable" in given:
         return TASKS["SemanticSegmentationTask"]
+    if "bce" in str(given.get("loss", "")):
+        raise PackError("The model gives several labels at once, which Terrane does not convert.")
     if "num_classes" in model_args and "ignore_index" in given:
         return TASKS["ClassificationTask"]
     if "num_classes" not in model_args and "ignore_index" in given:
