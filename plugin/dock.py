@@ -43,6 +43,7 @@ class TerraneDock(QgsDockWidget):
             self.tabs.setTabToolTip(self.tabs.addTab(title), title)
             self.stack.addWidget(panel)
         self.tabs.setVisible(len(self.panels) > 1)
+        self.bench.repeat = self._repeat
         self.tabs.currentChanged.connect(self._tab_changed)
         body = QWidget(self)
         layout = QVBoxLayout(body)
@@ -78,6 +79,11 @@ class TerraneDock(QgsDockWidget):
     def _tab_changed(self, index: int) -> None:
         self.stack.setCurrentIndex(index)
         self.panels[index].activate()
+
+    def _repeat(self, run: Any, *, resume: bool) -> None:
+        """A run of the list, shown where its progress shows."""
+        self.tabs.setCurrentIndex(self.panels.index(self.generate))
+        self.generate.repeat(run, resume=resume)
 
     def dragEnterEvent(self, event: Any) -> None:
         """Take products and rasters from the file manager."""

@@ -170,7 +170,9 @@ def load() -> list[Run]:
         return []
 
 
-def _run(entry: dict[str, Any]) -> Run:
+def _run(entry: Any) -> Run:
+    if not isinstance(entry, dict):
+        raise TypeError("a run is an object")
     coarse = entry.pop("coarse", None)
     inputs = tuple(_recipe(one) for one in entry.pop("inputs"))
     return Run(**entry, inputs=inputs, coarse=None if coarse is None else _recipe(coarse))

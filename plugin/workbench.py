@@ -24,6 +24,8 @@ class Workbench:
         self.iface = iface
         self.jobs = jobs
         self.models = models
+        self.repeat: Optional[Callable[..., None]] = None
+        """Does a run of the list again, or goes on with it; the dock sets it."""
 
     def succeed(self, words: str, *, undo: Optional[Callable[[], None]] = None) -> None:
         """A run ended well."""

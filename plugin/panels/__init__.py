@@ -10,6 +10,7 @@ def panels() -> list[tuple[str, Any]]:
     """(title, class) of each panel, in the order of their tabs."""
     from ..i18n import tr
     from .generate import GeneratePanel
+    from .runs import RunsPanel
     from .segment import SegmentPanel
     from .similar import SimilarPanel
 
@@ -17,4 +18,5 @@ def panels() -> list[tuple[str, Any]]:
         (tr("Generate"), GeneratePanel),
         (tr("Segment"), SegmentPanel),
         (tr("Similar"), SimilarPanel),
+        (tr("Runs"), RunsPanel),
     ]
