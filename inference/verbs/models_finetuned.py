@@ -4,13 +4,17 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
-from typing import Any
+from typing import Any, Optional
 
 from ..console import ProgressLine, note, run_cancellable, say
 from ..tasks.request import SCHEMA
 from ..types import Cancel
 from .common import add_json, print_json
+
+PRETRAINING = "pretraining"
+"""In place of a file: TerraMind's own statistics."""
 
 
 def add_action(actions: Any) -> None:
@@ -55,12 +59,17 @@ def add_action(actions: Any) -> None:
 
 
 def request_of(arguments: argparse.Namespace) -> dict[str, Any]:
-    """The worker's request for the arguments."""
+    """The worker's request for the arguments; paths are absolute, as a worker works in a folder of its own."""
+
+    def path(text: Optional[str]) -> Optional[str]:
+        return None if text is None else os.path.abspath(text)
+
+    statistics = arguments.statistics
     return {
-        "checkpoint": arguments.checkpoint,
-        "output": arguments.output,
-        "config": arguments.config,
-        "statistics": arguments.statistics,
+        "checkpoint": path(arguments.checkpoint),
+        "output": path(arguments.output),
+        "config": path(arguments.config),
+        "statistics": statistics if statistics == PRETRAINING else path(statistics),
         "overwrite": arguments.overwrite,
         "options": {
             "task": arguments.task,

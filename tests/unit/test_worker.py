@@ -16,6 +16,7 @@ from typing import Any
 
 import pytest
 from terrane.inference import worker
+from terrane.inference.cli import main
 from terrane.inference.errors import (
     Cancelled,
     InputError,
@@ -98,6 +99,19 @@ def test_too_little_memory_is_said_before_anything_is_loaded(tmp_path: Path) -> 
     request = {"checkpoint": str(tmp_path / "big.ckpt"), "output": str(tmp_path / "pack")}
     with pytest.raises(OutOfMemory, match="GB are free"):
         run_worker(sys.executable, "convert-finetuned", request, memory_available=10**6)
+
+
+def test_the_command_line_asks_a_worker_with_absolute_paths(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "model.ckpt").write_bytes(b"no checkpoint")
+    words = ["models", "convert-finetuned", "model.ckpt", "--python", sys.executable, "-o", "pack", "--quiet"]
+    code = main(words)
+    err = capsys.readouterr().err
+    # This Python has no terratorch, or the file is refused: either way the worker found it.
+    assert code in (2, 3) and "no file" not in err and err.startswith("terrane: ")
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["model.ckpt"]
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="uses a shell script as Python")
