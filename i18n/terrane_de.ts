@@ -120,28 +120,8 @@
         <translation>Ordner der Tokenizer</translation>
     </message>
     <message>
-        <source>Can make</source>
-        <translation>Kann erzeugen</translation>
-    </message>
-    <message>
         <source>Name</source>
         <translation>Name</translation>
-    </message>
-    <message>
-        <source>IBM and ESA publish TerraMind&apos;s weights under the Apache 2.0 licence at {link}.</source>
-        <translation>IBM und ESA veröffentlichen die Gewichte von TerraMind unter der Lizenz Apache 2.0 auf {link}.</translation>
-    </message>
-    <message>
-        <source>1. Download one checkpoint, TerraMind_v1_….pt: {sizes}. Larger ones are better and slower.</source>
-        <translation>1. Laden Sie einen Checkpoint herunter, TerraMind_v1_….pt: {sizes}. Größere sind besser und langsamer.</translation>
-    </message>
-    <message>
-        <source>2. Download the tokenizer of everything you want to make, TerraMind_Tokenizer_DEM.pt and so on (up to 1.2 GB each), into one folder.</source>
-        <translation>2. Laden Sie den Tokenizer von allem, was Sie erzeugen möchten, in einen Ordner: TerraMind_Tokenizer_DEM.pt und so weiter (je bis zu 1,2 GB).</translation>
-    </message>
-    <message>
-        <source>3. Choose both below. Terrane makes a model of them in seconds, without PyTorch; nothing is sent anywhere.</source>
-        <translation>3. Wählen Sie unten beides. Terrane macht daraus in Sekunden ein Modell, ohne PyTorch; nichts wird verschickt.</translation>
     </message>
     <message>
         <source>There is no file {path}.</source>
@@ -364,10 +344,6 @@
         <translation>Für Kenner</translation>
     </message>
     <message>
-        <source>Exact results are drawn: the same seed draws the same result again.</source>
-        <translation>Genaue Ergebnisse werden gezogen: dieselbe Zufallszahl zieht wieder dasselbe Ergebnis.</translation>
-    </message>
-    <message>
         <source>The model&apos;s</source>
         <translation>Das des Modells</translation>
     </message>
@@ -500,68 +476,20 @@
         <translation>{tiles} Kacheln in {time} auf {device}</translation>
     </message>
     <message>
-        <source>Generate elevation, land cover and NDVI</source>
-        <translation>Höhen, Landbedeckung und NDVI erzeugen</translation>
-    </message>
-    <message>
-        <source>Generates elevation, land cover or NDVI from a Sentinel-2 image with a TerraMind model.</source>
-        <translation>Erzeugt Höhen, Landbedeckung oder NDVI aus einem Sentinel-2-Bild mit einem TerraMind-Modell.</translation>
-    </message>
-    <message>
-        <source>terramind,sentinel-2,dem,elevation,land cover,lulc,ndvi,deep learning,generate,ai</source>
-        <translation>terramind,sentinel-2,dem,höhenmodell,landbedeckung,lulc,ndvi,deep learning,erzeugen,ki</translation>
-    </message>
-    <message>
-        <source>Generates other data of the same place from a Sentinel-2 image, on this computer, with a TerraMind model.</source>
-        <translation>Erzeugt auf diesem Rechner aus einem Sentinel-2-Bild andere Daten desselben Orts, mit einem TerraMind-Modell.</translation>
-    </message>
-    <message>
-        <source>The image has the 12 bands of a level-2A product at 10 m: as one layer, or as several single-band layers. Bands are told by name, wavelength or order; the offset of newer products is read from the product&apos;s metadata, or given.</source>
-        <translation>Das Bild hat die 12 Kanäle eines Level-2A-Produkts in 10 m: als ein Layer, oder als mehrere einkanalige Layer. Kanäle werden an Name, Wellenlänge oder Reihenfolge erkannt; der Versatz neuerer Produkte wird aus den Metadaten des Produkts gelesen oder angegeben.</translation>
-    </message>
-    <message>
         <source>Results are synthetic: made by a model, not measured. Their metadata say so, and name model, preset and seed. Elevations are metres above the EGM2008 geoid, of the surface with trees and roofs. The starter model is for trying things out.</source>
         <translation>Ergebnisse sind synthetisch: von einem Modell gemacht, nicht gemessen. Ihre Metadaten sagen das und nennen Modell, Qualität und Zufallszahl. Höhen sind Meter über dem Geoid EGM2008, der Oberfläche mit Bäumen und Dächern. Das Startmodell dient dem Ausprobieren.</translation>
-    </message>
-    <message>
-        <source>In scripts: TARGETS is a list of DEM, LULC and NDVI; a target without an output goes to a temporary file.</source>
-        <translation>In Skripten: TARGETS ist eine Liste aus DEM, LULC und NDVI; ein Ziel ohne Ausgabe kommt in eine temporäre Datei.</translation>
     </message>
     <message>
         <source>Satellite image</source>
         <translation>Satellitenbild</translation>
     </message>
     <message>
-        <source>One layer that holds all bands. Leave it empty when the bands are separate layers.</source>
-        <translation>Ein Layer, der alle Kanäle enthält. Leer lassen, wenn die Kanäle einzelne Layer sind.</translation>
-    </message>
-    <message>
-        <source>Single-band layers of one image</source>
-        <translation>Einkanalige Layer eines Bildes</translation>
-    </message>
-    <message>
-        <source>In place of one layer: the bands as separate layers, in any order; their names say which is which.</source>
-        <translation>Anstelle eines Layers: die Kanäle als einzelne Layer, in beliebiger Reihenfolge; ihre Namen sagen, welcher welcher ist.</translation>
-    </message>
-    <message>
-        <source>DEM: elevation. LULC: land cover. NDVI: vegetation index.</source>
-        <translation>DEM: Höhen. LULC: Landbedeckung. NDVI: Vegetationsindex.</translation>
-    </message>
-    <message>
         <source>Extent</source>
         <translation>Ausdehnung</translation>
     </message>
     <message>
-        <source>Where to generate; empty: the whole image.</source>
-        <translation>Wo erzeugt wird; leer: das ganze Bild.</translation>
-    </message>
-    <message>
         <source>Polygons</source>
         <translation>Polygone</translation>
-    </message>
-    <message>
-        <source>Generate inside these polygons only.</source>
-        <translation>Nur in diesen Polygonen erzeugen.</translation>
     </message>
     <message>
         <source>A model&apos;s id, or the path of a model pack.</source>
@@ -610,10 +538,6 @@
     <message>
         <source>Name a satellite image, or the layers of its bands.</source>
         <translation>Nennen Sie ein Satellitenbild, oder die Layer seiner Kanäle.</translation>
-    </message>
-    <message>
-        <source>Name either one satellite image or the layers of its bands, not both.</source>
-        <translation>Nennen Sie entweder ein Satellitenbild oder die Layer seiner Kanäle, nicht beides.</translation>
     </message>
     <message>
         <source>Name at least one of {targets}.</source>
@@ -726,14 +650,6 @@
     <message>
         <source>Radar backscatter (S1 RTC)</source>
         <translation>Radarrückstreuung (S1 RTC)</translation>
-    </message>
-    <message>
-        <source>Optical (Sentinel-2 L2A)</source>
-        <translation>Optisch (Sentinel-2 L2A)</translation>
-    </message>
-    <message>
-        <source>Optical (Sentinel-2 L1C)</source>
-        <translation>Optisch (Sentinel-2 L1C)</translation>
     </message>
     <message>
         <source>Colour image (RGB)</source>
@@ -890,6 +806,1202 @@
     <message>
         <source>Show log</source>
         <translation>Protokoll zeigen</translation>
+    </message>
+    <message>
+        <source>Cancelled; what is here already is kept for the next time.</source>
+        <translation>Abgebrochen; was schon hier ist, bleibt für das nächste Mal.</translation>
+    </message>
+    <message>
+        <source>{server} does not say what {file} is; is it a mirror of the hub?</source>
+        <translation>{server} sagt nicht, was {file} ist; ist es ein Spiegel des Hubs?</translation>
+    </message>
+    <message>
+        <source>The model needs {needed} in {folder}, and {free} are free; make room there.</source>
+        <translation>Das Modell braucht {needed} in {folder}, frei sind {free}; schaffen Sie dort Platz.</translation>
+    </message>
+    <message>
+        <source>{file} cannot be written: {reason}.</source>
+        <translation>{file} kann nicht geschrieben werden: {reason}.</translation>
+    </message>
+    <message>
+        <source>The download of {file} was cut short; press Download to go on.</source>
+        <translation>Das Herunterladen von {file} brach ab; drücken Sie Herunterladen, um fortzufahren.</translation>
+    </message>
+    <message>
+        <source>{server} wants an account for {file}; download it with a browser.</source>
+        <translation>{server} verlangt für {file} ein Konto; laden Sie die Datei mit einem Browser herunter.</translation>
+    </message>
+    <message>
+        <source>{server} has no file {file}.</source>
+        <translation>{server} hat keine Datei {file}.</translation>
+    </message>
+    <message>
+        <source>{file} could not be fetched ({reason}); what is here is kept: press Download to go on.</source>
+        <translation>{file} konnte nicht geholt werden ({reason}); was hier ist, bleibt: drücken Sie Herunterladen, um fortzufahren.</translation>
+    </message>
+    <message>
+        <source>{file} is damaged (its checksum differs); download it again.</source>
+        <translation>{file} ist beschädigt (die Prüfsumme stimmt nicht); laden Sie die Datei noch einmal herunter.</translation>
+    </message>
+    <message>
+        <source>There are {layers} layers but {kinds} kinds; name one for each.</source>
+        <translation>Es sind {layers} Layer, aber {kinds} Arten; nennen Sie für jeden eine.</translation>
+    </message>
+    <message>
+        <source>About the models…</source>
+        <translation>Über die Modelle…</translation>
+    </message>
+    <message>
+        <source>Models</source>
+        <translation>Modelle</translation>
+    </message>
+    <message>
+        <source>From files</source>
+        <translation>Aus Dateien</translation>
+    </message>
+    <message>
+        <source>Fine-tuned</source>
+        <translation>Feinabgestimmt</translation>
+    </message>
+    <message>
+        <source>Download</source>
+        <translation>Herunterladen</translation>
+    </message>
+    <message>
+        <source>Larger ones are better and slower.</source>
+        <translation>Größere sind besser und langsamer.</translation>
+    </message>
+    <message>
+        <source>IBM and ESA publish TerraMind&apos;s weights under the {licence} licence at {server}: free to use and share, with the licence and notices kept, and without any warranty.</source>
+        <translation>IBM und ESA veröffentlichen die Gewichte von TerraMind unter der Lizenz {licence} auf {server}: frei zu nutzen und weiterzugeben, mit Lizenz und Hinweisen, ohne jede Gewähr.</translation>
+    </message>
+    <message>
+        <source>I accept the licence</source>
+        <translation>Ich nehme die Lizenz an</translation>
+    </message>
+    <message>
+        <source>Keep the downloaded files</source>
+        <translation>Heruntergeladene Dateien behalten</translation>
+    </message>
+    <message>
+        <source>Another size needs the same tokenizers; the model itself does not need them.</source>
+        <translation>Eine andere Größe braucht dieselben Tokenizer; das Modell selbst braucht sie nicht.</translation>
+    </message>
+    <message>
+        <source>Size</source>
+        <translation>Größe</translation>
+    </message>
+    <message>
+        <source>Takes</source>
+        <translation>Nimmt</translation>
+    </message>
+    <message>
+        <source>Makes</source>
+        <translation>Macht</translation>
+    </message>
+    <message>
+        <source>{count} files, about {amount}</source>
+        <translation>{count} Dateien, etwa {amount}</translation>
+    </message>
+    <message>
+        <source>For computers without network: the files TerraMind_v1_….pt and TerraMind_Tokenizer_….pt from {link}, in one folder. Terrane makes a model of them in seconds, without PyTorch; nothing is sent anywhere.</source>
+        <translation>Für Rechner ohne Netz: die Dateien TerraMind_v1_….pt und TerraMind_Tokenizer_….pt von {link}, in einem Ordner. Terrane macht daraus in Sekunden ein Modell, ohne PyTorch; nichts wird irgendwohin gesendet.</translation>
+    </message>
+    <message>
+        <source>Convert</source>
+        <translation>Umwandeln</translation>
+    </message>
+    <message>
+        <source>Checkpoints (*.ckpt);;All files (*)</source>
+        <translation>Checkpoints (*.ckpt);;Alle Dateien (*)</translation>
+    </message>
+    <message>
+        <source>Settings (*.yaml *.yml);;All files (*)</source>
+        <translation>Einstellungen (*.yaml *.yml);;Alle Dateien (*)</translation>
+    </message>
+    <message>
+        <source>if the checkpoint lacks them</source>
+        <translation>wenn sie dem Checkpoint fehlen</translation>
+    </message>
+    <message>
+        <source>Statistics (*.json);;All files (*)</source>
+        <translation>Statistik (*.json);;Alle Dateien (*)</translation>
+    </message>
+    <message>
+        <source>as in the settings</source>
+        <translation>wie in den Einstellungen</translation>
+    </message>
+    <message>
+        <source>Mean and standard deviation per band with which the model was trained.</source>
+        <translation>Mittelwert und Standardabweichung je Kanal, mit denen das Modell trainiert wurde.</translation>
+    </message>
+    <message>
+        <source>Trained with TerraMind&apos;s own statistics</source>
+        <translation>Mit TerraMinds eigener Statistik trainiert</translation>
+    </message>
+    <message>
+        <source>separated by commas, if the files do not name them</source>
+        <translation>durch Kommas getrennt, wenn die Dateien sie nicht nennen</translation>
+    </message>
+    <message>
+        <source>The file&apos;s name</source>
+        <translation>Der Name der Datei</translation>
+    </message>
+    <message>
+        <source>I trust this checkpoint</source>
+        <translation>Ich vertraue diesem Checkpoint</translation>
+    </message>
+    <message>
+        <source>Some checkpoints can run programs when they are opened: tick this only if you know who made it.</source>
+        <translation>Manche Checkpoints können beim Öffnen Programme ausführen: nur ankreuzen, wenn Sie wissen, wer ihn gemacht hat.</translation>
+    </message>
+    <message>
+        <source>Programs (*)</source>
+        <translation>Programme (*)</translation>
+    </message>
+    <message>
+        <source>A Python in which terratorch is installed; QGIS itself stays untouched.</source>
+        <translation>Ein Python, in dem terratorch installiert ist; QGIS selbst bleibt unberührt.</translation>
+    </message>
+    <message>
+        <source>For models that were fine-tuned with terratorch, to segment, estimate or classify. Converting needs terratorch in a Python of its own; running the result does not.</source>
+        <translation>Für Modelle, die mit terratorch feinabgestimmt wurden, um zu segmentieren, zu schätzen oder zu klassifizieren. Das Umwandeln braucht terratorch in einem eigenen Python; das Ergebnis braucht es nicht.</translation>
+    </message>
+    <message>
+        <source>Settings</source>
+        <translation>Einstellungen</translation>
+    </message>
+    <message>
+        <source>Statistics</source>
+        <translation>Statistik</translation>
+    </message>
+    <message>
+        <source>Classes</source>
+        <translation>Klassen</translation>
+    </message>
+    <message>
+        <source>Python</source>
+        <translation>Python</translation>
+    </message>
+    <message>
+        <source>Terrane: converting a model</source>
+        <translation>Terrane: wandelt ein Modell um</translation>
+    </message>
+    <message>
+        <source>On disk</source>
+        <translation>Auf der Platte</translation>
+    </message>
+    <message>
+        <source>Does</source>
+        <translation>Kann</translation>
+    </message>
+    <message>
+        <source>Show folder</source>
+        <translation>Ordner zeigen</translation>
+    </message>
+    <message>
+        <source>Remove…</source>
+        <translation>Entfernen…</translation>
+    </message>
+    <message>
+        <source>cannot be used</source>
+        <translation>nicht benutzbar</translation>
+    </message>
+    <message>
+        <source>Delete the model {name} ({amount}) from this computer?</source>
+        <translation>Das Modell {name} ({amount}) von diesem Rechner löschen?</translation>
+    </message>
+    <message>
+        <source>Remove model</source>
+        <translation>Modell entfernen</translation>
+    </message>
+    <message>
+        <source>Problem</source>
+        <translation>Problem</translation>
+    </message>
+    <message>
+        <source>Pixel size</source>
+        <translation>Pixelgröße</translation>
+    </message>
+    <message>
+        <source>Numbers</source>
+        <translation>Zahlen</translation>
+    </message>
+    <message>
+        <source>Licence</source>
+        <translation>Lizenz</translation>
+    </message>
+    <message>
+        <source>Forbids</source>
+        <translation>Verbietet</translation>
+    </message>
+    <message>
+        <source>Note</source>
+        <translation>Hinweis</translation>
+    </message>
+    <message>
+        <source>Folder</source>
+        <translation>Ordner</translation>
+    </message>
+    <message>
+        <source>{error} (too much: used only if asked for)</source>
+        <translation>{error} (zu viel: nur auf Wunsch benutzt)</translation>
+    </message>
+    <message>
+        <source>, {count} steps</source>
+        <translation>, {count} Schritte</translation>
+    </message>
+    <message>
+        <source>Difference from full numbers, measured</source>
+        <translation>Gemessener Unterschied zu vollen Zahlen</translation>
+    </message>
+    <message>
+        <source>Segment</source>
+        <translation>Segmentieren</translation>
+    </message>
+    <message>
+        <source>Similar</source>
+        <translation>Ähnliches</translation>
+    </message>
+    <message>
+        <source>Make tile levels agree</source>
+        <translation>Kachelniveaus angleichen</translation>
+    </message>
+    <message>
+        <source>The model gives every tile a height of its own; where tiles overlap, the steps are taken out.</source>
+        <translation>Das Modell gibt jeder Kachel eine eigene Höhe; wo Kacheln überlappen, werden die Stufen herausgenommen.</translation>
+    </message>
+    <message>
+        <source>A measured elevation layer, for instance of 30 or 90 m. Without one, heights are relative: the relief is the model&apos;s, the level above the sea may be off.</source>
+        <translation>Ein gemessener Höhenlayer, zum Beispiel mit 30 oder 90 m. Ohne ihn sind Höhen relativ: das Relief ist das des Modells, die Höhe über dem Meer kann daneben liegen.</translation>
+    </message>
+    <message>
+        <source>Tie to</source>
+        <translation>Binden an</translation>
+    </message>
+    <message>
+        <source>tied to {layer}</source>
+        <translation>gebunden an {layer}</translation>
+    </message>
+    <message>
+        <source>levels agree</source>
+        <translation>Niveaus angeglichen</translation>
+    </message>
+    <message>
+        <source>as the model leaves it</source>
+        <translation>wie das Modell sie lässt</translation>
+    </message>
+    <message>
+        <source>Elevation: {how}</source>
+        <translation>Höhen: {how}</translation>
+    </message>
+    <message>
+        <source>Click on the map</source>
+        <translation>In die Karte klicken</translation>
+    </message>
+    <message>
+        <source>Click a place to find more like it; with Shift, one more example. Esc or the right button ends.</source>
+        <translation>Klicken Sie einen Ort an, um ähnliche zu finden; mit Umschalt ein weiteres Beispiel. Esc oder die rechte Maustaste beendet.</translation>
+    </message>
+    <message>
+        <source>Selected polygons</source>
+        <translation>Gewählte Polygone</translation>
+    </message>
+    <message>
+        <source>Find more like what lies inside the selected polygons of a polygon layer.</source>
+        <translation>Findet mehr von dem, was in den gewählten Polygonen eines Polygonlayers liegt.</translation>
+    </message>
+    <message>
+        <source>Leave out what all places share</source>
+        <translation>Gemeinsames aller Orte weglassen</translation>
+    </message>
+    <message>
+        <source>Measures from the mean of all patches. Tells more apart where everything looks alike.</source>
+        <translation>Misst vom Mittel aller Felder aus. Unterscheidet mehr, wo alles gleich aussieht.</translation>
+    </message>
+    <message>
+        <source>Show what to look for.</source>
+        <translation>Zeigen Sie, was gesucht wird.</translation>
+    </message>
+    <message>
+        <source>1 polygon</source>
+        <translation>1 Polygon</translation>
+    </message>
+    <message>
+        <source>{count} polygons</source>
+        <translation>{count} Polygone</translation>
+    </message>
+    <message>
+        <source>1 place; hold Shift to click more</source>
+        <translation>1 Ort; mit Umschalt weitere anklicken</translation>
+    </message>
+    <message>
+        <source>{count} places; alike is what is like any of them</source>
+        <translation>{count} Orte; ähnlich ist, was einem davon gleicht</translation>
+    </message>
+    <message>
+        <source>measuring the time…</source>
+        <translation>misst die Zeit…</translation>
+    </message>
+    <message>
+        <source>How long?</source>
+        <translation>Wie lange?</translation>
+    </message>
+    <message>
+        <source>This run needs up to {needed} here, and {free} are free; choose a folder on another disk.</source>
+        <translation>Dieser Lauf braucht hier bis zu {needed}, frei sind {free}; wählen Sie einen Ordner auf einer anderen Platte.</translation>
+    </message>
+    <message>
+        <source>Temporary layers would need up to {needed}, and {free} are free; choose a folder to save in.</source>
+        <translation>Temporäre Layer brauchten bis zu {needed}, frei sind {free}; wählen Sie einen Ordner zum Speichern.</translation>
+    </message>
+    <message>
+        <source>Terrane: measuring the time</source>
+        <translation>Terrane: misst die Zeit</translation>
+    </message>
+    <message>
+        <source>This model does not generate; choose another one above.</source>
+        <translation>Dieses Modell erzeugt nichts; wählen Sie oben ein anderes.</translation>
+    </message>
+    <message>
+        <source>{button} replaces an unfinished run with other settings ({progress} done).</source>
+        <translation>{button} ersetzt einen unfertigen Lauf mit anderen Einstellungen ({progress} fertig).</translation>
+    </message>
+    <message>
+        <source>Add another layer of the same place…</source>
+        <translation>Weiteren Layer desselben Orts hinzufügen…</translation>
+    </message>
+    <message>
+        <source>Radar, elevation, land cover: the more the model sees of a place, the better. One of each kind.</source>
+        <translation>Radar, Höhen, Landbedeckung: je mehr das Modell von einem Ort sieht, desto besser. Von jeder Art einen.</translation>
+    </message>
+    <message>
+        <source>Use the location</source>
+        <translation>Die Lage mitteilen</translation>
+    </message>
+    <message>
+        <source>Tells the model where on Earth each tile lies.</source>
+        <translation>Sagt dem Modell, wo auf der Erde jede Kachel liegt.</translation>
+    </message>
+    <message>
+        <source>{kind} is an input already; there can be one of each kind.</source>
+        <translation>{kind} ist schon eine Eingabe; von jeder Art kann es eine geben.</translation>
+    </message>
+    <message>
+        <source>This model does not take {kind}; it takes {kinds}.</source>
+        <translation>Dieses Modell nimmt {kind} nicht; es nimmt {kinds}.</translation>
+    </message>
+    <message>
+        <source>Once</source>
+        <translation>Einmal</translation>
+    </message>
+    <message>
+        <source>Makes everything so many times, each time drawn by chance, to see how sure the model is: the mean, and how far the draws differ; for land cover how likely each class is. Takes as many times longer.</source>
+        <translation>Macht alles so oft, jedes Mal zufällig gezogen, um zu sehen, wie sicher das Modell ist: das Mittel, und wie weit die Ziehungen auseinander liegen; bei Landbedeckung, wie wahrscheinlich jede Klasse ist. Dauert entsprechend länger.</translation>
+    </message>
+    <message>
+        <source> times</source>
+        <translation> Mal</translation>
+    </message>
+    <message>
+        <source>Land cover probability</source>
+        <translation>Wahrscheinlichkeit der Klasse</translation>
+    </message>
+    <message>
+        <source>One more layer: how likely the chosen class is, from 0 to 1.</source>
+        <translation>Ein weiterer Layer: wie wahrscheinlich die gewählte Klasse ist, von 0 bis 1.</translation>
+    </message>
+    <message>
+        <source>Repeat</source>
+        <translation>Wiederholen</translation>
+    </message>
+    <message>
+        <source>Preset</source>
+        <translation>Vorgabe</translation>
+    </message>
+    <message>
+        <source>How often an image is refined: once gives the expected value, smooth; more add texture, and time.</source>
+        <translation>Wie oft ein Bild verfeinert wird: einmal gibt den Erwartungswert, glatt; öfter gibt mehr Textur und dauert länger.</translation>
+    </message>
+    <message>
+        <source>How far values may lie from the mean of what the model was trained on, in standard deviations. The published model keeps to 1, which cuts off high mountains; wider is not always better.</source>
+        <translation>Wie weit Werte vom Mittel der Trainingsdaten liegen dürfen, in Standardabweichungen. Das veröffentlichte Modell bleibt bei 1, was hohe Berge abschneidet; weiter ist nicht immer besser.</translation>
+    </message>
+    <message>
+        <source>As published (1 σ)</source>
+        <translation>Wie veröffentlicht (1 σ)</translation>
+    </message>
+    <message>
+        <source>The likeliest is the same each time; drawn by chance looks livelier, and differs with the seed.</source>
+        <translation>Das Wahrscheinlichste ist jedes Mal gleich; zufällig gezogen sieht lebendiger aus und ändert sich mit der Zufallszahl.</translation>
+    </message>
+    <message>
+        <source>The likeliest</source>
+        <translation>Das Wahrscheinlichste</translation>
+    </message>
+    <message>
+        <source>Drawn by chance</source>
+        <translation>Zufällig gezogen</translation>
+    </message>
+    <message>
+        <source>Rounded numbers are several times faster, where the model has them.</source>
+        <translation>Gerundete Zahlen sind mehrfach schneller, wo das Modell sie hat.</translation>
+    </message>
+    <message>
+        <source>Full (fp32)</source>
+        <translation>Voll (fp32)</translation>
+    </message>
+    <message>
+        <source>Rounded (int8)</source>
+        <translation>Gerundet (int8)</translation>
+    </message>
+    <message>
+        <source>How much neighbouring tiles share: more makes seams smoother, and takes longer.</source>
+        <translation>Wie viel benachbarte Kacheln gemeinsam haben: mehr macht Nähte glatter und dauert länger.</translation>
+    </message>
+    <message>
+        <source>Little (1/14)</source>
+        <translation>Wenig (1/14)</translation>
+    </message>
+    <message>
+        <source>Some (1/7)</source>
+        <translation>Etwas (1/7)</translation>
+    </message>
+    <message>
+        <source>Much (2/7)</source>
+        <translation>Viel (2/7)</translation>
+    </message>
+    <message>
+        <source>Half</source>
+        <translation>Die Hälfte</translation>
+    </message>
+    <message>
+        <source>What is drawn is the same again with the same seed.</source>
+        <translation>Mit derselben Zufallszahl wird wieder dasselbe gezogen.</translation>
+    </message>
+    <message>
+        <source>Steps</source>
+        <translation>Schritte</translation>
+    </message>
+    <message>
+        <source>Range</source>
+        <translation>Spanne</translation>
+    </message>
+    <message>
+        <source>Choice</source>
+        <translation>Auswahl</translation>
+    </message>
+    <message>
+        <source>Overlap</source>
+        <translation>Überlappung</translation>
+    </message>
+    <message>
+        <source>Drawn {count} times: the mean, and how far the draws differ.</source>
+        <translation>{count} Mal gezogen: das Mittel, und wie weit die Ziehungen auseinander liegen.</translation>
+    </message>
+    <message>
+        <source>{preset}, {count} times</source>
+        <translation>{preset}, {count} Mal</translation>
+    </message>
+    <message>
+        <source>Start again</source>
+        <translation>Von vorn</translation>
+    </message>
+    <message>
+        <source>Throw away what the interrupted run has done, and begin anew.</source>
+        <translation>Verwirft, was der unterbrochene Lauf getan hat, und beginnt neu.</translation>
+    </message>
+    <message>
+        <source>An earlier run was interrupted: {progress} done. It goes on with its own area and settings.</source>
+        <translation>Ein früherer Lauf wurde unterbrochen: {progress} fertig. Er geht mit seinem eigenen Bereich und seinen Einstellungen weiter.</translation>
+    </message>
+    <message>
+        <source>Interrupted: {progress} done.</source>
+        <translation>Unterbrochen: {progress} fertig.</translation>
+    </message>
+    <message>
+        <source>Continue</source>
+        <translation>Fortsetzen</translation>
+    </message>
+    <message>
+        <source>{progress} are kept: press Continue to go on.</source>
+        <translation>{progress} bleiben erhalten: drücken Sie Fortsetzen.</translation>
+    </message>
+    <message>
+        <source>They are gone when QGIS closes; runs that are saved to a folder are not.</source>
+        <translation>Sie verschwinden mit QGIS; bei Läufen, die in einen Ordner gespeichert werden, nicht.</translation>
+    </message>
+    <message>
+        <source>Probability of the class</source>
+        <translation>Wahrscheinlichkeit der Klasse</translation>
+    </message>
+    <message>
+        <source>Estimate</source>
+        <translation>Schätzen</translation>
+    </message>
+    <message>
+        <source>Classify</source>
+        <translation>Klassifizieren</translation>
+    </message>
+    <message>
+        <source>Each tile is one of: {classes}</source>
+        <translation>Jede Kachel ist eines von: {classes}</translation>
+    </message>
+    <message>
+        <source>This model also needs {kinds}: add the layer above.</source>
+        <translation>Dieses Modell braucht auch {kinds}: fügen Sie den Layer oben hinzu.</translation>
+    </message>
+    <message>
+        <source>Choose or convert one…</source>
+        <translation>Wählen oder umwandeln…</translation>
+    </message>
+    <message>
+        <source>This needs a model that was fine-tuned to segment, estimate or classify.</source>
+        <translation>Dies braucht ein Modell, das zum Segmentieren, Schätzen oder Klassifizieren feinabgestimmt wurde.</translation>
+    </message>
+    <message>
+        <source>Embeddings to search in. They are made once for an image, and kept as a layer.</source>
+        <translation>Einbettungen, in denen gesucht wird. Sie werden für ein Bild einmal gemacht und als Layer aufgehoben.</translation>
+    </message>
+    <message>
+        <source>Make embeddings</source>
+        <translation>Einbettungen machen</translation>
+    </message>
+    <message>
+        <source>In</source>
+        <translation>In</translation>
+    </message>
+    <message>
+        <source>Like</source>
+        <translation>Wie</translation>
+    </message>
+    <message>
+        <source>Show</source>
+        <translation>Zeigen</translation>
+    </message>
+    <message>
+        <source>New embeddings of an image</source>
+        <translation>Neue Einbettungen eines Bildes</translation>
+    </message>
+    <message>
+        <source>Once for an image; then each click on the map finds what is like that place.</source>
+        <translation>Einmal für ein Bild; danach findet jeder Klick in die Karte, was diesem Ort gleicht.</translation>
+    </message>
+    <message>
+        <source>This model gives no embeddings; choose another one above.</source>
+        <translation>Dieses Modell gibt keine Einbettungen; wählen Sie oben ein anderes.</translation>
+    </message>
+    <message>
+        <source>Terrane: looking for similar places</source>
+        <translation>Terrane: sucht ähnliche Orte</translation>
+    </message>
+    <message>
+        <source>Another layer of the same place.</source>
+        <translation>Ein weiterer Layer desselben Orts.</translation>
+    </message>
+    <message>
+        <source>Leave this input out</source>
+        <translation>Diese Eingabe weglassen</translation>
+    </message>
+    <message>
+        <source>Choose a layer.</source>
+        <translation>Wählen Sie einen Layer.</translation>
+    </message>
+    <message>
+        <source>Make this earlier. Made from top to bottom: the model uses what it has made for what follows.</source>
+        <translation>Früher machen. Gemacht wird von oben nach unten: das Modell nutzt, was es gemacht hat, für das Folgende.</translation>
+    </message>
+    <message>
+        <source>Make {target} earlier</source>
+        <translation>{target} früher machen</translation>
+    </message>
+    <message>
+        <source>This is an input already.</source>
+        <translation>Das ist schon eine Eingabe.</translation>
+    </message>
+    <message>
+        <source>Least similarity</source>
+        <translation>Kleinste Ähnlichkeit</translation>
+    </message>
+    <message>
+        <source>Hides what is less alike.</source>
+        <translation>Verbirgt, was weniger ähnlich ist.</translation>
+    </message>
+    <message>
+        <source>from {value}</source>
+        <translation>ab {value}</translation>
+    </message>
+    <message>
+        <source>Make polygons</source>
+        <translation>Polygone machen</translation>
+    </message>
+    <message>
+        <source>Adds what is shown as a polygon layer, one square per patch; the examples are left out.</source>
+        <translation>Fügt das Gezeigte als Polygonlayer hinzu, ein Quadrat je Feld; die Beispiele fehlen darin.</translation>
+    </message>
+    <message>
+        <source>all</source>
+        <translation>alle</translation>
+    </message>
+    <message>
+        <source>Where the model believes it to be</source>
+        <translation>Wo das Modell den Ort vermutet</translation>
+    </message>
+    <message>
+        <source>Where it is</source>
+        <translation>Wo er ist</translation>
+    </message>
+    <message>
+        <source>{distance} km off</source>
+        <translation>{distance} km daneben</translation>
+    </message>
+    <message>
+        <source>Estimated values</source>
+        <translation>Geschätzte Werte</translation>
+    </message>
+    <message>
+        <source>Classified tiles</source>
+        <translation>Klassifizierte Kacheln</translation>
+    </message>
+    <message>
+        <source>A raster of the model&apos;s classes, from 0; 255 where there is no data.</source>
+        <translation>Ein Raster der Klassen des Modells, ab 0; 255, wo keine Daten sind.</translation>
+    </message>
+    <message>
+        <source>How likely the model takes the chosen class to be, from 0 to 1.</source>
+        <translation>Für wie wahrscheinlich das Modell die gewählte Klasse hält, von 0 bis 1.</translation>
+    </message>
+    <message>
+        <source>What the model estimates, in the unit that it was trained in.</source>
+        <translation>Was das Modell schätzt, in der Einheit, in der es trainiert wurde.</translation>
+    </message>
+    <message>
+        <source>One polygon per tile that the model looked at; score is the probability of its class.</source>
+        <translation>Ein Polygon je Kachel, die das Modell gesehen hat; score ist die Wahrscheinlichkeit ihrer Klasse.</translation>
+    </message>
+    <message>
+        <source>{what} (estimated)</source>
+        <translation>{what} (geschätzt)</translation>
+    </message>
+    <message>
+        <source>Estimated by a model from {scene}, not measured.</source>
+        <translation>Von einem Modell aus {scene} geschätzt, nicht gemessen.</translation>
+    </message>
+    <message>
+        <source>Model {model}, pack {hash}; {grid}.</source>
+        <translation>Modell {model}, Paket {hash}; {grid}.</translation>
+    </message>
+    <message>
+        <source>Model {model}.</source>
+        <translation>Modell {model}.</translation>
+    </message>
+    <message>
+        <source>One layer that holds all bands; results lie on its pixels. Leave it empty when the bands are separate layers.</source>
+        <translation>Ein Layer mit allen Kanälen; Ergebnisse liegen auf seinen Pixeln. Leer lassen, wenn die Kanäle einzelne Layer sind.</translation>
+    </message>
+    <message>
+        <source>More layers of the same place</source>
+        <translation>Weitere Layer desselben Orts</translation>
+    </message>
+    <message>
+        <source>What the model is to see besides: radar, elevation, land cover, one layer of each kind. Layers that hold one band each of the same image are put together; their names say which is which.</source>
+        <translation>Was das Modell außerdem sehen soll: Radar, Höhen, Landbedeckung, von jeder Art ein Layer. Layer mit je einem Kanal desselben Bildes werden zusammengefügt; ihre Namen sagen, welcher welcher ist.</translation>
+    </message>
+    <message>
+        <source>Where to work; empty: the whole image.</source>
+        <translation>Wo gearbeitet wird; leer: das ganze Bild.</translation>
+    </message>
+    <message>
+        <source>Work inside these polygons only.</source>
+        <translation>Nur innerhalb dieser Polygone arbeiten.</translation>
+    </message>
+    <message>
+        <source>Kinds of the other layers</source>
+        <translation>Arten der weiteren Layer</translation>
+    </message>
+    <message>
+        <source>What each of the other layers is, in their order and separated by commas, where their bands do not tell: for example DEM,auto.</source>
+        <translation>Was jeder der weiteren Layer ist, in ihrer Reihenfolge und durch Kommas getrennt, wo die Kanäle es nicht sagen: zum Beispiel DEM,auto.</translation>
+    </message>
+    <message>
+        <source>Pixels from tile to tile</source>
+        <translation>Pixel von Kachel zu Kachel</translation>
+    </message>
+    <message>
+        <source>Fewer give more overlap: slower, with smoother seams. Empty: as the quality has it.</source>
+        <translation>Weniger gibt mehr Überlappung: langsamer, mit glatteren Nähten. Leer: wie die Qualität es vorgibt.</translation>
+    </message>
+    <message>
+        <source>More need more memory. Empty: as many as suit the device.</source>
+        <translation>Mehr brauchen mehr Speicher. Leer: so viele, wie zum Gerät passen.</translation>
+    </message>
+    <message>
+        <source>Continue an interrupted run</source>
+        <translation>Einen unterbrochenen Lauf fortsetzen</translation>
+    </message>
+    <message>
+        <source>Goes on where a run with the same settings and output files was stopped; the result is the same as without the interruption. Needs outputs that are saved to files.</source>
+        <translation>Geht dort weiter, wo ein Lauf mit denselben Einstellungen und Ausgabedateien angehalten wurde; das Ergebnis ist dasselbe wie ohne Unterbrechung. Braucht Ausgaben, die in Dateien gespeichert werden.</translation>
+    </message>
+    <message>
+        <source>Embeddings of an image</source>
+        <translation>Einbettungen eines Bildes</translation>
+    </message>
+    <message>
+        <source>Writes what a model makes of each patch of an image, to find similar places or to train on.</source>
+        <translation>Schreibt, was ein Modell aus jedem Feld eines Bildes macht, um ähnliche Orte zu finden oder damit zu trainieren.</translation>
+    </message>
+    <message>
+        <source>Each pixel of the result is a patch of the image (160 m for TerraMind), its bands are the numbers by which the model knows it. Patches that look alike to the model have numbers alike: “Find similar places” compares them.</source>
+        <translation>Jedes Pixel des Ergebnisses ist ein Feld des Bildes (160 m bei TerraMind), seine Kanäle sind die Zahlen, an denen das Modell es kennt. Felder, die dem Modell ähnlich sehen, haben ähnliche Zahlen: „Ähnliche Orte finden“ vergleicht sie.</translation>
+    </message>
+    <message>
+        <source>terramind,embeddings,features,similarity,pca,deep learning,ai</source>
+        <translation>terramind,einbettungen,merkmale,ähnlichkeit,pca,deep learning,ki</translation>
+    </message>
+    <message>
+        <source>Half the size</source>
+        <translation>Halbe Größe</translation>
+    </message>
+    <message>
+        <source>Half floats: three digits, which is enough to compare.</source>
+        <translation>Halbe Gleitkommazahlen: drei Stellen, was zum Vergleichen genügt.</translation>
+    </message>
+    <message>
+        <source>Tells the model where on Earth each tile lies, where it takes that.</source>
+        <translation>Sagt dem Modell, wo auf der Erde jede Kachel liegt, wenn es das nimmt.</translation>
+    </message>
+    <message>
+        <source>Generate elevation, land cover and more</source>
+        <translation>Höhen, Landbedeckung und mehr erzeugen</translation>
+    </message>
+    <message>
+        <source>Generates elevation, land cover, NDVI, radar or optical images from layers of the same place with a TerraMind model.</source>
+        <translation>Erzeugt Höhen, Landbedeckung, NDVI, Radar- oder optische Bilder aus Layern desselben Orts mit einem TerraMind-Modell.</translation>
+    </message>
+    <message>
+        <source>terramind,sentinel-2,sentinel-1,radar,dem,elevation,land cover,lulc,ndvi,deep learning,generate,ai</source>
+        <translation>terramind,sentinel-2,sentinel-1,radar,dgm,höhen,landbedeckung,lulc,ndvi,deep learning,erzeugen,ki</translation>
+    </message>
+    <message>
+        <source>Generates other data of the same place from one or several layers (Sentinel-2, Sentinel-1, elevation, land cover, …), on this computer, with a TerraMind model.</source>
+        <translation>Erzeugt andere Daten desselben Orts aus einem oder mehreren Layern (Sentinel-2, Sentinel-1, Höhen, Landbedeckung, …), auf diesem Rechner, mit einem TerraMind-Modell.</translation>
+    </message>
+    <message>
+        <source>A Sentinel-2 image has the 12 bands of a level-2A product at 10 m: as one layer, or as several single-band layers. Bands are told by name, wavelength or order; the offset of newer products is read from the product&apos;s metadata, or given.</source>
+        <translation>Ein Sentinel-2-Bild hat die 12 Kanäle eines Level-2A-Produkts mit 10 m: als ein Layer oder als mehrere mit je einem Kanal. Kanäle werden an Name, Wellenlänge oder Reihenfolge erkannt; der Versatz neuerer Produkte wird aus den Metadaten gelesen oder angegeben.</translation>
+    </message>
+    <message>
+        <source>In scripts: TARGETS is a list, in the order in which things are made; what was made before helps with what follows. A target without an output goes to a temporary file.</source>
+        <translation>In Skripten: TARGETS ist eine Liste in der Reihenfolge, in der gemacht wird; was vorher gemacht wurde, hilft beim Folgenden. Ein Ziel ohne Ausgabe geht in eine temporäre Datei.</translation>
+    </message>
+    <message>
+        <source>DEM: elevation. LULC: land cover. NDVI: vegetation index. S1GRD, S1RTC: radar. S2L2A: optical. COORDS: where the model believes the place to be. The model must offer them.</source>
+        <translation>DEM: Höhen. LULC: Landbedeckung. NDVI: Vegetationsindex. S1GRD, S1RTC: Radar. S2L2A: optisch. COORDS: wo das Modell den Ort vermutet. Das Modell muss sie anbieten.</translation>
+    </message>
+    <message>
+        <source>Repetitions</source>
+        <translation>Wiederholungen</translation>
+    </message>
+    <message>
+        <source>From 2 on: draws so many times, and shows how sure the model is: the mean and its spread, for land cover the probability and the disagreement. Takes as many times longer.</source>
+        <translation>Ab 2: zieht so oft und zeigt, wie sicher das Modell ist: das Mittel und seine Streuung, bei Landbedeckung die Wahrscheinlichkeit und die Uneinigkeit. Dauert entsprechend länger.</translation>
+    </message>
+    <message>
+        <source>Probability of the land cover class</source>
+        <translation>Wahrscheinlichkeit der Landbedeckungsklasse</translation>
+    </message>
+    <message>
+        <source>Levels of the elevation tiles</source>
+        <translation>Niveaus der Höhenkacheln</translation>
+    </message>
+    <message>
+        <source>The model gives every tile a height of its own. solved: neighbouring tiles are made to agree. tiles: left as they are.</source>
+        <translation>Das Modell gibt jeder Kachel eine eigene Höhe. solved: benachbarte Kacheln werden angeglichen. tiles: wie sie sind.</translation>
+    </message>
+    <message>
+        <source>Coarse elevation layer</source>
+        <translation>Grober Höhenlayer</translation>
+    </message>
+    <message>
+        <source>A measured elevation model, for instance of 30 or 90 m, that the heights are tied to.</source>
+        <translation>Ein gemessenes Höhenmodell, zum Beispiel mit 30 oder 90 m, an das die Höhen gebunden werden.</translation>
+    </message>
+    <message>
+        <source>Tells the model where on Earth the place is, if the model takes it.</source>
+        <translation>Sagt dem Modell, wo auf der Erde der Ort liegt, wenn es das nimmt.</translation>
+    </message>
+    <message>
+        <source>Denoising steps</source>
+        <translation>Entrauschungsschritte</translation>
+    </message>
+    <message>
+        <source>1 gives the expected value, smooth; more add texture and take longer. Empty: as the quality has it.</source>
+        <translation>1 gibt den Erwartungswert, glatt; mehr geben Textur und dauern länger. Leer: wie die Qualität es vorgibt.</translation>
+    </message>
+    <message>
+        <source>Range of values</source>
+        <translation>Spanne der Werte</translation>
+    </message>
+    <message>
+        <source>How far results may lie from the mean of the training data, in standard deviations; the published model uses 1. Empty: as the quality has it.</source>
+        <translation>Wie weit Ergebnisse vom Mittel der Trainingsdaten liegen dürfen, in Standardabweichungen; das veröffentlichte Modell nimmt 1. Leer: wie die Qualität es vorgibt.</translation>
+    </message>
+    <message>
+        <source>argmax: the likeliest. top_p: drawn by chance among the likely.</source>
+        <translation>argmax: das Wahrscheinlichste. top_p: zufällig unter dem Wahrscheinlichen gezogen.</translation>
+    </message>
+    <message>
+        <source>fp32: exact. int8: rounded, which is faster where the model has it.</source>
+        <translation>fp32: genau. int8: gerundet, was schneller ist, wo das Modell es hat.</translation>
+    </message>
+    <message>
+        <source>Used with several repetitions, or when the probability is asked for.</source>
+        <translation>Bei mehreren Wiederholungen, oder wenn die Wahrscheinlichkeit verlangt wird.</translation>
+    </message>
+    <message>
+        <source>Used with several repetitions.</source>
+        <translation>Bei mehreren Wiederholungen.</translation>
+    </message>
+    <message>
+        <source>terramind,terratorch,fine-tuned,deep learning,classes,estimate,flood,crops,ai</source>
+        <translation>terramind,terratorch,feinabgestimmt,deep learning,klassen,schätzen,hochwasser,feldfrüchte,ki</translation>
+    </message>
+    <message>
+        <source>The model is one that was fine-tuned with terratorch for this task and converted: in the dock, Add model… › Fine-tuned, or with “terrane models convert-finetuned”. It takes all of its inputs together; name the first as satellite image and the others as further layers.</source>
+        <translation>Das Modell wurde mit terratorch für diese Aufgabe feinabgestimmt und umgewandelt: im Dock unter „Modell hinzufügen… › Feinabgestimmt“ oder mit „terrane models convert-finetuned“. Es nimmt alle seine Eingaben zusammen; nennen Sie die erste als Satellitenbild und die anderen als weitere Layer.</translation>
+    </message>
+    <message>
+        <source>Results are estimates of a model, not measured: they are as good as the data that the model was trained on, and worse where a place looks different.</source>
+        <translation>Ergebnisse sind Schätzungen eines Modells, nicht gemessen: sie sind so gut wie die Daten, mit denen es trainiert wurde, und schlechter, wo ein Ort anders aussieht.</translation>
+    </message>
+    <message>
+        <source>Segment with a fine-tuned model</source>
+        <translation>Mit feinabgestimmtem Modell segmentieren</translation>
+    </message>
+    <message>
+        <source>Tells the classes of a fine-tuned model apart, pixel by pixel: flood, fire, crops, …</source>
+        <translation>Unterscheidet die Klassen eines feinabgestimmten Modells Pixel für Pixel: Hochwasser, Brand, Feldfrüchte, …</translation>
+    </message>
+    <message>
+        <source>Estimate with a fine-tuned model</source>
+        <translation>Mit feinabgestimmtem Modell schätzen</translation>
+    </message>
+    <message>
+        <source>Estimates what a fine-tuned model was trained for, pixel by pixel: biomass, heights, …</source>
+        <translation>Schätzt Pixel für Pixel, wofür ein Modell feinabgestimmt wurde: Biomasse, Höhen, …</translation>
+    </message>
+    <message>
+        <source>Classify tiles with a fine-tuned model</source>
+        <translation>Kacheln mit feinabgestimmtem Modell klassifizieren</translation>
+    </message>
+    <message>
+        <source>Tells what each tile of an image shows: one polygon per tile with its class and score.</source>
+        <translation>Sagt, was jede Kachel eines Bildes zeigt: ein Polygon je Kachel mit Klasse und Wert.</translation>
+    </message>
+    <message>
+        <source>Find similar places</source>
+        <translation>Ähnliche Orte finden</translation>
+    </message>
+    <message>
+        <source>Tells how alike each patch of an image is to examples that you point to.</source>
+        <translation>Sagt, wie ähnlich jedes Feld eines Bildes Beispielen ist, auf die Sie zeigen.</translation>
+    </message>
+    <message>
+        <source>Similarity is the cosine between embeddings, from −1 to 1; the example itself has 1. A point stands for the patch under it, a polygon for the mean of the patches whose centres it holds. Make the embeddings with “Embeddings of an image”.</source>
+        <translation>Ähnlichkeit ist der Kosinus zwischen Einbettungen, von −1 bis 1; das Beispiel selbst hat 1. Ein Punkt steht für das Feld unter ihm, ein Polygon für das Mittel der Felder, deren Mitten in ihm liegen. Machen Sie die Einbettungen mit „Einbettungen eines Bildes“.</translation>
+    </message>
+    <message>
+        <source>terramind,embeddings,similarity,search,more like this,cosine,ai</source>
+        <translation>terramind,einbettungen,ähnlichkeit,suche,mehr davon,kosinus,ki</translation>
+    </message>
+    <message>
+        <source>Embeddings</source>
+        <translation>Einbettungen</translation>
+    </message>
+    <message>
+        <source>A raster of embeddings: one pixel per patch, many bands.</source>
+        <translation>Ein Raster aus Einbettungen: ein Pixel je Feld, viele Kanäle.</translation>
+    </message>
+    <message>
+        <source>Example</source>
+        <translation>Beispiel</translation>
+    </message>
+    <message>
+        <source>A place that shows what to look for.</source>
+        <translation>Ein Ort, der zeigt, was gesucht wird.</translation>
+    </message>
+    <message>
+        <source>Example points</source>
+        <translation>Beispielpunkte</translation>
+    </message>
+    <message>
+        <source>Places that show what to look for, one example each.</source>
+        <translation>Orte, die zeigen, was gesucht wird, je ein Beispiel.</translation>
+    </message>
+    <message>
+        <source>Example polygons</source>
+        <translation>Beispielpolygone</translation>
+    </message>
+    <message>
+        <source>Areas that show what to look for, one example each. Each must hold the centre of a patch.</source>
+        <translation>Flächen, die zeigen, was gesucht wird, je ein Beispiel. Jede muss die Mitte eines Felds enthalten.</translation>
+    </message>
+    <message>
+        <source>Several examples</source>
+        <translation>Mehrere Beispiele</translation>
+    </message>
+    <message>
+        <source>max: like any of them. mean: like their mean.</source>
+        <translation>max: wie eines davon. mean: wie ihr Mittel.</translation>
+    </message>
+    <message>
+        <source>Leave out what all patches share</source>
+        <translation>Gemeinsames aller Felder weglassen</translation>
+    </message>
+    <message>
+        <source>So many places at most</source>
+        <translation>So viele Orte höchstens</translation>
+    </message>
+    <message>
+        <source>How many polygons the similar places have at most.</source>
+        <translation>Wie viele Polygone die ähnlichen Orte höchstens haben.</translation>
+    </message>
+    <message>
+        <source>Similar places are at least so similar. Empty: no limit.</source>
+        <translation>Ähnliche Orte sind mindestens so ähnlich. Leer: ohne Grenze.</translation>
+    </message>
+    <message>
+        <source>The embeddings must be a raster file.</source>
+        <translation>Die Einbettungen müssen eine Rasterdatei sein.</translation>
+    </message>
+    <message>
+        <source>Compared in {time}</source>
+        <translation>Verglichen in {time}</translation>
+    </message>
+    <message>
+        <source>The layer {layer} is not in the project any more.</source>
+        <translation>Der Layer {layer} ist nicht mehr im Projekt.</translation>
+    </message>
+    <message>
+        <source>Embeddings as a picture</source>
+        <translation>Einbettungen als Bild</translation>
+    </message>
+    <message>
+        <source>Embeddings of tiles</source>
+        <translation>Einbettungen von Kacheln</translation>
+    </message>
+    <message>
+        <source>Similarity</source>
+        <translation>Ähnlichkeit</translation>
+    </message>
+    <message>
+        <source>Similar places</source>
+        <translation>Ähnliche Orte</translation>
+    </message>
+    <message>
+        <source>What the model makes of each patch of the image: one pixel per patch, many bands.</source>
+        <translation>Was das Modell aus jedem Feld des Bildes macht: ein Pixel je Feld, viele Kanäle.</translation>
+    </message>
+    <message>
+        <source>The three strongest components of the embeddings as colours: patches of a kind have colours of a kind. The colours mean nothing by themselves.</source>
+        <translation>Die drei stärksten Komponenten der Einbettungen als Farben: Felder einer Art haben Farben einer Art. Für sich bedeuten die Farben nichts.</translation>
+    </message>
+    <message>
+        <source>One polygon per tile with the mean of its embeddings.</source>
+        <translation>Ein Polygon je Kachel mit dem Mittel ihrer Einbettungen.</translation>
+    </message>
+    <message>
+        <source>How alike each patch is to the examples: 1 for the same, 0 for nothing in common.</source>
+        <translation>Wie ähnlich jedes Feld den Beispielen ist: 1 für dasselbe, 0 für nichts gemeinsam.</translation>
+    </message>
+    <message>
+        <source>The most similar patches as polygons, the best first.</source>
+        <translation>Die ähnlichsten Felder als Polygone, die besten zuerst.</translation>
+    </message>
+    <message>
+        <source>Made by a model from {scene}.</source>
+        <translation>Von einem Modell aus {scene} gemacht.</translation>
+    </message>
+    <message>
+        <source>Model {model}, pack {hash}.</source>
+        <translation>Modell {model}, Paket {hash}.</translation>
+    </message>
+    <message>
+        <source>An example cannot be placed on the embeddings.</source>
+        <translation>Ein Beispiel liegt nicht auf den Einbettungen.</translation>
+    </message>
+    <message>
+        <source>sure</source>
+        <translation>sicher</translation>
+    </message>
+    <message>
+        <source>{value}, unsure</source>
+        <translation>{value}, unsicher</translation>
+    </message>
+    <message>
+        <source>undecided</source>
+        <translation>unentschieden</translation>
+    </message>
+    <message>
+        <source>0 %, unsure</source>
+        <translation>0 %, unsicher</translation>
+    </message>
+    <message>
+        <source>100 %, sure</source>
+        <translation>100 %, sicher</translation>
+    </message>
+    <message>
+        <source>Radar (S1 GRD)</source>
+        <translation>Radar (S1 GRD)</translation>
+    </message>
+    <message>
+        <source>Radar (S1 RTC)</source>
+        <translation>Radar (S1 RTC)</translation>
+    </message>
+    <message>
+        <source>Optical (S2 L2A)</source>
+        <translation>Optisch (S2 L2A)</translation>
+    </message>
+    <message>
+        <source>Optical (S2 L1C)</source>
+        <translation>Optisch (S2 L1C)</translation>
+    </message>
+    <message>
+        <source>Location</source>
+        <translation>Lage</translation>
+    </message>
+    <message>
+        <source>{target}: uncertainty</source>
+        <translation>{target}: Unsicherheit</translation>
+    </message>
+    <message>
+        <source>{target}: probability</source>
+        <translation>{target}: Wahrscheinlichkeit</translation>
+    </message>
+    <message>
+        <source>{target}: disagreement</source>
+        <translation>{target}: Uneinigkeit</translation>
+    </message>
+    <message>
+        <source>Radar S1 GRD</source>
+        <translation>Radar S1 GRD</translation>
+    </message>
+    <message>
+        <source>Radar S1 RTC</source>
+        <translation>Radar S1 RTC</translation>
+    </message>
+    <message>
+        <source>1 band</source>
+        <translation>1 Kanal</translation>
+    </message>
+    <message>
+        <source>VV and VH, sigma nought in decibels, as of Sentinel-1&apos;s ground-range products.</source>
+        <translation>VV und VH, Sigma-Null in Dezibel, wie in den Ground-Range-Produkten von Sentinel-1.</translation>
+    </message>
+    <message>
+        <source>VV and VH, gamma nought in decibels, with the terrain&apos;s effect taken out.</source>
+        <translation>VV und VH, Gamma-Null in Dezibel, ohne den Einfluss des Geländes.</translation>
+    </message>
+    <message>
+        <source>Surface reflectance × 10,000 in the 12 bands of Sentinel-2.</source>
+        <translation>Reflexion der Oberfläche × 10.000 in den 12 Kanälen von Sentinel-2.</translation>
+    </message>
+    <message>
+        <source>Points: where the model believes each tile to be, and how far that is from the truth.</source>
+        <translation>Punkte: wo das Modell jede Kachel vermutet, und wie weit das von der Wahrheit ist.</translation>
+    </message>
+    <message>
+        <source>Levels are tied to {layer}.</source>
+        <translation>Die Niveaus sind an {layer} gebunden.</translation>
+    </message>
+    <message>
+        <source>Levels are relative: tiles agree with one another, but heights above the sea may be off as a whole.</source>
+        <translation>Die Niveaus sind relativ: Kacheln passen zueinander, aber die Höhen über dem Meer können insgesamt daneben liegen.</translation>
+    </message>
+    <message>
+        <source>Each tile keeps the level that the model gave it: there are steps between tiles.</source>
+        <translation>Jede Kachel behält das Niveau, das ihr das Modell gab: zwischen Kacheln gibt es Stufen.</translation>
+    </message>
+    <message>
+        <source>How far the model&apos;s draws lie apart (standard deviation), not how far they are from the truth.</source>
+        <translation>Wie weit die Ziehungen des Modells auseinander liegen (Standardabweichung), nicht wie weit von der Wahrheit.</translation>
+    </message>
+    <message>
+        <source>How undecided the model is between classes: 0 certain, 1 all the same to it.</source>
+        <translation>Wie unentschieden das Modell zwischen Klassen ist: 0 sicher, 1 alle gleich.</translation>
+    </message>
+    <message>
+        <source>generate</source>
+        <translation>erzeugen</translation>
+    </message>
+    <message>
+        <source>find similar places</source>
+        <translation>ähnliche Orte finden</translation>
+    </message>
+    <message>
+        <source>segment</source>
+        <translation>segmentieren</translation>
+    </message>
+    <message>
+        <source>estimate</source>
+        <translation>schätzen</translation>
+    </message>
+    <message>
+        <source>classify</source>
+        <translation>klassifizieren</translation>
+    </message>
+    <message>
+        <source>Runs</source>
+        <translation>Läufe</translation>
+    </message>
+    <message>
+        <source>Runs of the Generate tab are listed here.</source>
+        <translation>Hier stehen die Läufe des Reiters Erzeugen.</translation>
+    </message>
+    <message>
+        <source>Run again</source>
+        <translation>Noch einmal</translation>
+    </message>
+    <message>
+        <source>Copy as</source>
+        <translation>Kopieren als</translation>
+    </message>
+    <message>
+        <source>Terminal command</source>
+        <translation>Befehl für das Terminal</translation>
+    </message>
+    <message>
+        <source>Python (Processing)</source>
+        <translation>Python (Verarbeitung)</translation>
+    </message>
+    <message>
+        <source>Forget</source>
+        <translation>Vergessen</translation>
+    </message>
+    <message>
+        <source>Takes the run off this list, and throws away what an unfinished one has done.</source>
+        <translation>Nimmt den Lauf von dieser Liste und verwirft, was ein unfertiger getan hat.</translation>
+    </message>
+    <message>
+        <source>done in {time}</source>
+        <translation>fertig in {time}</translation>
+    </message>
+    <message>
+        <source>interrupted, {progress} done</source>
+        <translation>unterbrochen, {progress} fertig</translation>
+    </message>
+    <message>
+        <source>stopped</source>
+        <translation>angehalten</translation>
+    </message>
+    <message>
+        <source>Inputs that are no files, and areas that are polygons, cannot be written down.</source>
+        <translation>Eingaben, die keine Dateien sind, und Bereiche, die Polygone sind, lassen sich nicht aufschreiben.</translation>
+    </message>
+    <message>
+        <source>1, the same</source>
+        <translation>1, dasselbe</translation>
     </message>
 </context>
 </TS>
