@@ -82,6 +82,6 @@ def _geodesic(tilt: Float64, beta1: Float64, beta2: Float64) -> tuple[Float64, F
     half = (arc2 - arc1) / 2
     nodes = (arc1 + arc2)[:, None] / 2 + half[:, None] * _NODES
     root = np.sqrt(1 + second * cos0_squared[:, None] * np.sin(nodes) ** 2)
-    length = EQUATORIAL_RADIUS * (1 - FLATTENING) * half * (root @ _WEIGHTS)
-    lag = half * (((2 - FLATTENING) / (1 + (1 - FLATTENING) * root)) @ _WEIGHTS)
+    length = EQUATORIAL_RADIUS * (1 - FLATTENING) * half * (root * _WEIGHTS).sum(axis=1)
+    lag = half * (_WEIGHTS * (2 - FLATTENING) / (1 + (1 - FLATTENING) * root)).sum(axis=1)
     return omega2 - omega1 - FLATTENING * sin0 * lag, length

@@ -267,6 +267,12 @@ def _cauchy(residuals: Float64) -> Float64:
     return np.asarray(1 / (1 + (residuals / 2.385) ** 2))
 
 
+def _dot(a: Float64, b: Float64) -> float:
+    """The scalar product, not by BLAS: its threads wait for each other where other programs compute, too,
+    and their number would decide the last digit."""
+    return float(np.sum(a * b))
+
+
 class _System:
     """Least squares over rows that each say x[a] − x[b] = −difference; x of the ground is 0."""
 
@@ -342,16 +348,16 @@ class _System:
         target = -gather(weight * self._difference)
         residual = target - apply(x)
         preconditioned = inverse * residual
-        direction, energy = preconditioned, float(residual @ preconditioned)
-        goal = _PRECISION**2 * max(float(target @ (inverse * target)), 1e-300)
+        direction, energy = preconditioned, _dot(residual, preconditioned)
+        goal = _PRECISION**2 * max(_dot(target, inverse * target), 1e-300)
         for _ in range(4 * self._tiles + 10):
             if energy <= goal:
                 break
             image = apply(direction)
-            step = energy / float(direction @ image)
+            step = energy / _dot(direction, image)
             x = x + step * direction
             residual = residual - step * image
             preconditioned = inverse * residual
-            energy, last = float(residual @ preconditioned), energy
+            energy, last = _dot(residual, preconditioned), energy
             direction = preconditioned + energy / last * direction
         return x
