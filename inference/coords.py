@@ -40,7 +40,11 @@ class CoordsVocabulary:
             if tokenizer.vocabulary.get(token) != number:
                 raise PackError(f"{name} does not fit TerraMind: {token} must have the id {number} in it.")
         self.unknown = tokenizer.vocabulary.get("[UNK]")
-        self.encode(np.array([[12.25, -33.5]]))
+        # One place that it should know, whatever part of the Earth it is for.
+        first = {
+            word[:4]: word for word in reversed(list(tokenizer.vocabulary)) if word[:4] in ("lat=", "lon=")
+        }
+        self._ids(f"{first.get('lat=', 'lat=-33.50')} {first.get('lon=', 'lon=12.25')} [EOS]")
 
     def encode(self, places: Places) -> Ids:
         """(B, 2) longitude and latitude in degrees to (B, L) ids, the end included; L is 3 as a rule.
@@ -57,7 +61,9 @@ class CoordsVocabulary:
         if not (math.isfinite(lon) and math.isfinite(lat)):
             raise ValueError(f"{lon}, {lat} is no place")
         lon, lat = (float(np.rint(v / STEP) * STEP) for v in (lon, lat))
-        text = f"lat={lat:.2f} lon={lon:.2f} [EOS]"
+        return self._ids(f"lat={lat:.2f} lon={lon:.2f} [EOS]")
+
+    def _ids(self, text: str) -> list[int]:
         ids = self.tokenizer.encode(text)
         if (
             self.unknown in ids and "-0.00" in text

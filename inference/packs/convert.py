@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, Optional, Union
 
 from ..errors import ModelError, PackError
+from ..modalities import MODALITIES
 from ..types import Cancel, Progress, ProgressCallback
 from .bind import Skeleton, load_skeletons, write_graphs
 from .checkpoint import Checkpoint, load_checkpoint
@@ -171,8 +172,8 @@ def _wanted(
     targets: Sequence[str],
 ) -> _Wanted:
     """What was asked for, checked; where nothing was, all that the files allow."""
-    taken = [m for m in skeleton.bind["inputs"] if _takes(known, skeleton, m)]
-    made = [g[len("predict_") :] for g in skeleton.graphs if g.startswith("predict_")]
+    taken = [m for m in MODALITIES if m in skeleton.bind["inputs"] and _takes(known, skeleton, m)]
+    made = [m for m in MODALITIES if f"predict_{m}" in skeleton.graphs]
     for kind, there, asked in (("take", taken, inputs), ("make", made, targets)):
         for modality in asked:
             if modality not in there:
