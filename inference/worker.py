@@ -52,7 +52,7 @@ class Verb:
 def _convert(
     request: Request, progress: Optional[ProgressCallback], cancel: Optional[Cancel]
 ) -> dict[str, Any]:
-    from .packs.convert_finetuned import FineTuned, convert_finetuned
+    from .packs.convert_finetuned import REFERENCE, FineTuned, convert_finetuned
 
     pack = convert_finetuned(
         request["checkpoint"],
@@ -68,7 +68,7 @@ def _convert(
         "outputs": {"pack": str(pack.root)},
         "model": pack.id,
         "tasks": list(pack.tasks),
-        "error": pack.variants["fp32"]["error"]["predict"],
+        "difference": dict(pack.variants["fp32"][REFERENCE]),
     }
 
 

@@ -34,6 +34,9 @@ from .finetuned_settings import (
 from .folder import check_output, whole_folder, write_texts
 from .manifest import Pack, write_pack
 
+REFERENCE = "reference"
+"""Where ``variants.fp32`` of pack.json holds the difference from terratorch: ``max`` of the answers ``of`` the
+graph (logits or values), whose largest is ``scale``."""
 PRETRAINING = "pretraining"
 """In place of a statistics file: those that TerraMind itself was trained with."""
 BOA_OFFSET = -1000.0
@@ -124,7 +127,9 @@ def convert_finetuned(
     with whole_folder(output, 2 * checkpoint.stat().st_size) as folder:
         graph, error = _export(model, settings, inputs, tile, folder, step)
         content = _manifest(settings, inputs, known, tile, options, checkpoint, graph)
-        content["variants"] = {"fp32": {"error": {"predict": error, "against": f"terratorch {version}"}}}
+        content["variants"] = {
+            "fp32": {"error": {}, REFERENCE: {"against": f"terratorch {version}", **error}}
+        }
         write_texts(folder, content)
         pack = write_pack(folder, content)
     step(5)

@@ -104,6 +104,7 @@ def models_info(arguments: argparse.Namespace) -> int:
         "targets": {name: spec.unit for name, spec in pack.targets.items()},
         "classes": [spec.name for spec in pack.classes],
         "estimates": dict.fromkeys(pack.output.names, pack.output.unit) if pack.output else {},
+        "reference": dict(pack.variants.get("fp32", {}).get("reference", {})),
         "gsd": pack.gsd,
         "tile": pack.tile,
         "patch": pack.patch,

@@ -95,7 +95,14 @@ def run(arguments: argparse.Namespace) -> int:
     def work(cancel: Cancel) -> dict[str, Any]:
         request = request_of(arguments)
         if arguments.python:
-            return run_worker(arguments.python, "convert-finetuned", request, progress=line, cancel=cancel)
+            return run_worker(
+                arguments.python,
+                "convert-finetuned",
+                request,
+                progress=line,
+                cancel=cancel,
+                on_memory=None if arguments.quiet else _say_memory,
+            )
         return run_here("convert-finetuned", request, progress=line, cancel=cancel)
 
     try:
@@ -110,5 +117,9 @@ def run(arguments: argparse.Namespace) -> int:
         return 0
     say(result["outputs"]["pack"])
     if not arguments.quiet:
-        note(f"{result['model']}: differs from terratorch by {result['error']['max']:.2g} at most")
+        note(f"{result['model']}: differs from terratorch by {result['difference']['max']:.2g} at most")
     return 0
+
+
+def _say_memory(needed: int) -> None:
+    note(f"this takes up to {needed / 1e9:.1f} GB of memory")

@@ -73,7 +73,7 @@ def test_rasters(toys: Any, tmp_path: Path, task: str, decoder: str, thinks: tup
     recipe = toys.Recipe(task, decoder, thinks=thinks)
     model, pack = converted(toys, recipe, tmp_path)
     assert pack.tile == toys.TILE and pack.tasks == (task,)
-    stored = pack.variants["fp32"]["error"]["predict"]["max"]
+    stored = pack.variants["fp32"]["reference"]["max"]
     found = difference(toys, recipe, model, pack)
     print(f"{recipe.name}: {found:.2e} (logits or values: {stored:.2e})")
     assert found <= TOLERANCE and stored <= TOLERANCE
