@@ -17,6 +17,7 @@ import tempfile
 import weakref
 from collections.abc import Mapping, Sequence
 from contextlib import closing, suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Optional, TypeVar, Union
 
@@ -32,10 +33,12 @@ from .io.scene import Scene, open_scene
 from .packs.manifest import Pack
 from .presets import AS_PRESET, Options
 from .tasks.generate import Engine, GenerateRequest, GenerateResult, generate, load_engine
-from .tasks.request import COORDS, Polygons, output_paths, product_names
+from .tasks.request import COORDS, Polygons, output_paths
 from .types import BBox, Cancel, ProgressCallback
 
 PathLike = Union[str, "os.PathLike[str]"]
+__all__ = ["Made", "Model", "Options", "Places", "Raster", "load", "open"]
+
 M = TypeVar("M", bound="Made")
 BandMap = Mapping[str, Union[int, BandRef]]
 
@@ -208,42 +211,58 @@ class Model:
         """
         scenes = (scene,) if isinstance(scene, Scene) else tuple(scene)
         targets = (to,) if isinstance(to, str) else tuple(to)
-        if extent is not None and len(extent) != 4:
-            raise InputError("The extent must be four numbers: XMIN YMIN XMAX YMAX.")
-        if resume and into is None:
+        request = GenerateRequest(
+            scenes=scenes,
+            targets=targets,
+            outputs={},
+            model=self.pack.id,
+            preset=preset,
+            seed=seed,
+            extent=_box(extent),
+            extent_crs=extent_crs,
+            region=region,
+            grid=grid,
+            batch=batch,
+            coords=coords,
+            samples=samples,
+            probability=probability,
+            options=options,
+            levels=levels,
+            coarse_dem=coarse_dem,
+            overwrite=overwrite,
+            resume=resume,
+        )
+        made = self._run(request, into, progress, cancel)
+        return made[to] if isinstance(to, str) and len(made) == 1 else made
+
+    def _run(
+        self,
+        request: GenerateRequest,
+        into: Optional[PathLike],
+        progress: Optional[ProgressCallback],
+        cancel: Optional[Cancel],
+    ) -> dict[str, Made]:
+        """Name the outputs of a request, and run it."""
+        if request.resume and into is None:
             raise InputError("To resume a run, give the folder that it was made into.")
-        names = product_names(targets, samples=samples, probability=probability)
-        stem = scenes[0].name if scenes else ""
-        with _Folders(names, None if into is None else os.fspath(into)) as folders:
-            outputs = {name: output_paths(folders.of(name), stem, [name])[name] for name in names}
-            request = GenerateRequest(
-                scenes=scenes,
-                targets=targets,
-                outputs=outputs,
-                model=self.pack.id,
-                preset=preset,
-                seed=seed,
-                extent=None if extent is None else BBox(*map(float, extent)),
-                extent_crs=extent_crs,
-                region=region,
-                grid=grid,
-                batch=batch,
-                coords=coords,
-                samples=samples,
-                probability=probability,
-                options=options,
-                levels=levels,
-                coarse_dem=coarse_dem,
-                overwrite=overwrite,
-                resume=resume,
-            )
-            geo = default_geo()
-            result = generate(request, progress=progress, cancel=cancel, geo=geo, engine=self._engine)
-        made = {
+        stem = request.scenes[0].name if request.scenes else ""
+        geo = default_geo()
+        with _Folders(request.products, None if into is None else os.fspath(into)) as folders:
+            outputs = {name: output_paths(folders.of(name), stem, [name])[name] for name in request.products}
+            named = replace(request, outputs=outputs)
+            result = generate(named, progress=progress, cancel=cancel, geo=geo, engine=self._engine)
+        return {
             name: (Places if name == COORDS else Raster)(path, name, result, geo, keep=into is not None)
             for name, path in outputs.items()
         }
-        return made[to] if isinstance(to, str) and len(made) == 1 else made
+
+
+def _box(extent: Optional[Sequence[float]]) -> Optional[BBox]:
+    if extent is None:
+        return None
+    if len(extent) != 4:
+        raise InputError("The extent must be four numbers: XMIN YMIN XMAX YMAX.")
+    return BBox(*map(float, extent))
 
 
 class _Folders:

@@ -203,6 +203,11 @@ class Journal:
         """Tiles without a valid pixel."""
         return sum(not kept for kept in self._kept.values())
 
+    @property
+    def worthwhile(self) -> bool:
+        """Whether anything in it had to be computed."""
+        return any(self._kept.values())
+
     def knows(self, tile: int) -> bool:
         """Whether a tile (by its number in the whole run) was computed, or found to be empty."""
         return tile in self._kept

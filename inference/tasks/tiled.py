@@ -17,8 +17,8 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack
-from dataclasses import dataclass, field
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
 from typing import Any, Callable, Optional
 
 import numpy.typing as npt
@@ -75,9 +75,10 @@ class _Run:
     batch: int
     seed: int
     vectors: Mapping[str, int]
+    features: Mapping[str, Features]
+    levels: Mapping[str, Levels]
     cancel: Cancel
     geo: Geo
-    stored: Sequence[Stored] = field(default=())
 
 
 def run_tiled(
@@ -109,62 +110,73 @@ def run_tiled(
     """
     started = time.monotonic()
     run = _Run(
-        layout, products, compute, outputs, batch, seed, dict(vectors or {}),
-        cancel or Cancel(), geo or default_geo(), tuple(_stored(layout, products, vectors or {})),
+        layout, products, compute, outputs, batch, seed, vectors or {}, features or {}, levels or {},
+        cancel or Cancel(), geo or default_geo(),
     )  # fmt: skip
-    features, levels = features or {}, levels or {}
     run.cancel.raise_if_set()
     check_run(
         layout, products, outputs,
-        vectors=vectors, features=list(features), resume=resume, overwrite=overwrite,
+        vectors=run.vectors, features=list(run.features), resume=resume, overwrite=overwrite,
     )  # fmt: skip
     journal = Journal(
         outputs,
         {**fingerprint_of(layout, products, seed), **fingerprint, "batch": str(batch)},
-        run.stored,
+        list(_stored(layout, products, run.vectors)),
         tiles=layout.tiles,
         sizes=[part.grid.size for part in layout.parts],
         resume=resume,
         cancel=run.cancel,
     )
-    counter = _Counter(layout.tiles, journal.done, progress)
-    try:
+    with _keeping(journal):
+        counter = _Counter(layout.tiles, journal.done, progress)
         counter.say("")
         computed, took = _infer(run, journal, counter)
-        if journal.skipped == layout.tiles:
-            journal.discard()
-            raise ExtentError(f"{layout.name} has no valid pixel in the extent asked for.")
-        placed = vectors_of(journal, layout, list(run.vectors))
-        with Staging(outputs) as staging:
-            assemble(
-                layout, journal, products, staging, run.geo,
-                levels=levels, cancel=run.cancel, say=counter.say,
-            )  # fmt: skip
-            for name, write in features.items():
-                counter.say(f"Writing {name}")
-                write(placed, staging.path(name))
-            run.cancel.raise_if_set()
-            staging.deliver()
         skipped = journal.skipped
+        placed = _assemble(run, journal, counter)
         journal.discard()
+    return TiledResult(layout.tiles, skipped, computed, took, time.monotonic() - started, placed)
+
+
+@contextmanager
+def _keeping(journal: Journal) -> Iterator[None]:
+    """Close the journal whatever happens, and keep it where it holds results; the error tells of them."""
+    try:
+        yield
     except MemoryError as error:
         failed = OutOfMemory(
             "There is not enough memory for this run. Close other programs, or use a smaller batch or extent."
         )
-        failed.kept = (journal.done, layout.tiles) if journal.done > journal.skipped else None
+        failed.kept = (journal.done, journal.tiles) if journal.worthwhile else None
         raise failed from error
     except TerraneError as error:
-        if journal.done > journal.skipped:
-            error.kept = (journal.done, layout.tiles)
+        if journal.worthwhile:
+            error.kept = (journal.done, journal.tiles)
             if isinstance(error, Cancelled):
-                error.args = (f"Cancelled; {journal.done} of {layout.tiles} tiles are kept.",)
+                error.args = (f"Cancelled; {journal.done} of {journal.tiles} tiles are kept.",)
         raise
     finally:
-        if journal.done > journal.skipped:
+        if journal.worthwhile:
             journal.close()
         else:
             journal.discard()
-    return TiledResult(layout.tiles, skipped, computed, took, time.monotonic() - started, placed)
+
+
+def _assemble(run: _Run, journal: Journal, counter: _Counter) -> Sequence[PlacedVectors]:
+    """Make all outputs out of the journal, and give them their names."""
+    if journal.skipped == run.layout.tiles:
+        raise ExtentError(f"{run.layout.name} has no valid pixel in the extent asked for.")
+    placed = vectors_of(journal, run.layout, list(run.vectors))
+    with Staging(run.outputs) as staging:
+        assemble(
+            run.layout, journal, run.products, staging, run.geo,
+            levels=run.levels, cancel=run.cancel, say=counter.say,
+        )  # fmt: skip
+        for name, write in run.features.items():
+            counter.say(f"Writing {name}")
+            write(placed, staging.path(name))
+        run.cancel.raise_if_set()
+        staging.deliver()
+    return placed
 
 
 def _infer(run: _Run, journal: Journal, counter: _Counter) -> tuple[int, float]:
@@ -233,7 +245,7 @@ def _compute(
 ) -> Mapping[str, Array]:
     keys = [TileKey(run.seed, part.first_tile + tile.index) for tile in tiles]
     results = run.compute(reader.images(strip, tiles), keys, run.cancel)
-    for one in run.stored:
+    for one in _stored(run.layout, run.products, run.vectors):
         shape = (len(tiles), *one.shape)
         if one.name not in results or results[one.name].shape != shape:
             raise ValueError(f"{one.name} should come as {shape}")

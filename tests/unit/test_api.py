@@ -109,3 +109,45 @@ def test_what_is_not_there_is_named(tmp_path: Path) -> None:
         terrane.open(tmp_path / "none.tif")
     with pytest.raises(ModelError, match="nonesuch"):
         terrane.load("nonesuch")
+
+
+def test_several_scenes_samples_and_places(tmp_path: Path, source: Path) -> None:
+    pack = build_toy_pack(
+        tmp_path / "wide", inputs=("S2L2A", "S1GRD", "COORDS"), targets=("DEM", "LULC", "COORDS")
+    )
+    wide = terrane.load(pack.root)
+    optical = terrane.open(source)
+    radar = np.full((2, optical.grid.height, optical.grid.width), -11, np.float32)
+    path = write_scene(tmp_path / "s1.tif", radar, names=("VV", "VH"), dtype="float32", nodata=-9999)
+    scenes = [optical, terrane.open(path, modality="S1GRD")]
+    knobs = terrane.Options(steps=1, clamp="reference")
+    made = wide.generate(scenes, ["DEM", "COORDS"], samples=2, options=knobs)
+    assert list(made) == ["DEM", "DEM_std", "COORDS"]
+    assert made["DEM_std"].read().shape == made["DEM"].read().shape
+    places = made["COORDS"].read()
+    assert places.geometry == "Point"
+    # Where each tile is, and where the model takes it to be.
+    assert len(places.wkb) == 2 * made["DEM"].result.tiles
+    made["COORDS"].save(tmp_path / "places.gpkg")
+    assert isinstance(wide.generate(optical, "LULC", coords=True), Raster)
+    assert list(wide.generate(optical, "LULC", probability=True)) == ["LULC", "LULC_probability"]
+
+
+def test_a_folder_of_the_users_keeps_what_is_made(model: terrane.Model, source: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    out.mkdir()
+    scene, cancel = terrane.open(source), Cancel()
+
+    def press(progress: Progress) -> None:
+        if progress.done:
+            cancel.set()
+
+    with pytest.raises(Cancelled, match="tiles are kept") as caught:
+        model.generate(scene, "DEM", into=out, batch=1, progress=press, cancel=cancel)
+    assert caught.value.kept is not None
+    with model.generate(scene, "DEM", into=out, batch=1, resume=True) as dem:
+        assert dem.result.resumed == caught.value.kept[0]
+        assert Path(dem.path).parent == out
+    assert files_in(out) == [f"{scene.name}_DEM.tif"]
+    with pytest.raises(InputError, match="give the folder"):
+        model.generate(scene, "DEM", resume=True)
