@@ -117,7 +117,9 @@ def build(settings: Settings, state: Mapping[str, Any]) -> Any:
         with warnings.catch_warnings(), _only_needed_tokenizers(), _no_download():
             warnings.simplefilter("ignore")
             model = factory.build_model(settings.factory, aux_decoders=None, **settings.model_args)
-    except (KeyError, TypeError, ValueError, NotImplementedError, AssertionError) as error:
+    except PackError:
+        raise
+    except Exception as error:  # terratorch raises bare Exceptions for what its registries do not know
         raise PackError(f"terratorch cannot build this model ({str(error)[:200]}).") from error
     _load_weights(model, state)
     model.eval()

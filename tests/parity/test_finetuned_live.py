@@ -8,17 +8,20 @@ narrow layers and random weights; checkpoints are written by Lightning. Prints t
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 from terrane.inference.adapters import adapter_for
-from terrane.inference.errors import InputError, PackError
+from terrane.inference.errors import Cancelled, InputError, PackError
 from terrane.inference.packs.convert_finetuned import FineTuned, convert_finetuned
 from terrane.inference.packs.manifest import Pack
 from terrane.inference.presets import PRESETS
 from terrane.inference.runtime import make_runtime
+from terrane.inference.types import Cancel
+from terrane.inference.worker_client import run_worker
 
 pytestmark = [pytest.mark.live, pytest.mark.filterwarnings("ignore")]
 
@@ -158,3 +161,21 @@ def test_weights_that_do_not_fit(toys: Any, tmp_path: Path) -> None:
     torch.save(content, path)
     with pytest.raises(PackError, match=r"lacks head\.head\.2\.bias"):
         convert_finetuned(path, tmp_path / "pack", statistics="pretraining")
+
+
+def test_a_worker_converts_and_can_be_stopped(toys: Any, tmp_path: Path) -> None:
+    """In a child process of this Python; the second time it is stopped in the middle."""
+    recipe = toys.Recipe("segment", "LinearDecoder", modalities=("S2L2A",))
+    # The child knows the official backbones only: it reads the checkpoint, and refuses the toy in words.
+    checkpoint = toys.write_checkpoint(toys.build_task(recipe), tmp_path / "model.ckpt")
+    request = {"checkpoint": str(checkpoint), "output": str(tmp_path / "pack"), "statistics": "pretraining"}
+    needed: list[int] = []
+    with pytest.raises(PackError, match="terratorch cannot build"):
+        run_worker(sys.executable, "convert-finetuned", request, on_memory=needed.append)
+    assert needed[0] > 10**9
+    cancel = Cancel()
+    with pytest.raises(Cancelled):
+        run_worker(
+            sys.executable, "convert-finetuned", request, progress=lambda _: cancel.set(), cancel=cancel
+        )
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["model.ckpt"]
