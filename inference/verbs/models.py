@@ -29,12 +29,22 @@ def add(verbs: Any) -> None:
     add_json(info)
     info.set_defaults(run=models_info)
     convert = actions.add_parser("convert", help="make a pack of official weights", allow_abbrev=False)
-    convert.add_argument("--checkpoint", required=True, metavar="FILE", help="TerraMind_v1_SIZE.pt")
     convert.add_argument(
-        "--tokenizers", required=True, metavar="DIR", help="folder of TerraMind_Tokenizer_*.pt"
+        "--checkpoint", required=True, metavar="PATH", help="TerraMind_v1_SIZE.pt, or a folder that holds it"
     )
-    convert.add_argument("--inputs", required=True, nargs="+", metavar="MODALITY", help="S2L2A, …")
-    convert.add_argument("--to", required=True, nargs="+", metavar="TARGET", help="DEM, LULC, …")
+    convert.add_argument(
+        "--tokenizers",
+        metavar="DIR",
+        help="folder of TerraMind_Tokenizer_*.pt, and config.json of TerraMind-1.0-Tokenizer-Coords for "
+        "COORDS (default: the checkpoint's)",
+    )
+    everything = "default: all that the files there allow"
+    convert.add_argument(
+        "--inputs", nargs="+", default=[], metavar="MODALITY", help=f"S2L2A, S1GRD, COORDS, … ({everything})"
+    )
+    convert.add_argument(
+        "--to", nargs="+", default=[], metavar="TARGET", help=f"DEM, LULC, COORDS, … ({everything})"
+    )
     convert.add_argument("-o", "--output", required=True, metavar="PACK", help="the pack's folder")
     convert.add_argument("--name", help="the model's name")
     convert.add_argument("--torch", action="store_true", help="add the torch form of each graph")
