@@ -12,6 +12,7 @@ from __future__ import annotations
 import contextlib
 import logging
 import os
+import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Optional
@@ -22,6 +23,7 @@ from ..errors import PackError, RuntimeMissing
 from ..runtime.base import Array
 from ..types import Cancel, ProgressCallback
 from ..types import Progress as Step
+from .onnx_file import external_files
 
 MAX_IR, MAX_OPSET = 10, 18
 """What onnxruntime 1.19 reads."""
@@ -105,7 +107,12 @@ def _prepared(source: Path, work: Path, feed: Optional[Mapping[str, Array]] = No
     except Exception as error:  # onnxruntime's own share no base class
         raise PackError(f"The graph {source.name} cannot be quantised: {str(error)[:200]}") from error
     model = onnx.load(str(work / "basic.onnx"), load_external_data=False)
-    load_external_data_for_model(model, str(source.parent))
+    try:
+        load_external_data_for_model(model, str(source.parent))
+    except onnx.checker.ValidationError:  # it takes no file with several hard links, such as backups keep
+        for name in external_files(work / "basic.onnx"):
+            shutil.copyfile(source.parent / name, work / name)
+        load_external_data_for_model(model, str(work))
     used = {node.domain for node in model.graph.node}
     kept = [opset for opset in model.opset_import if opset.domain in used]
     del model.opset_import[:]

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import shutil
 import sys
 from dataclasses import replace
@@ -296,6 +297,14 @@ def test_places_that_are_kept(full: Pack, both: Pack, chips: Path, tmp_path: Pat
     assert "not a model pack" in refused(OutputError, full.root, chips, output=other, overwrite=True)
     zipped = shutil.make_archive(str(tmp_path / "pack"), "zip", full.root)
     assert "zipped" in refused(OutputError, zipped, chips)
+
+
+def test_files_with_several_links_are_taken(full: Pack, chips: Path, tmp_path: Path) -> None:
+    """As backup tools keep them; onnx itself refuses to read these."""
+    folder = tmp_path / "linked"
+    shutil.copytree(full.root, folder, copy_function=os.link)
+    request = QuantiseRequest(folder, chips, tmp_path / "out", tiles=2, threads=2)
+    assert "int8" in quantise(request).variants
 
 
 def test_without_onnx_it_says_what_to_install(
