@@ -82,6 +82,8 @@ class JournalInfo:
     path: str
     created: float
     """When it began, seconds since 1970."""
+    size: int
+    """Bytes that it takes."""
 
 
 def journal_path(outputs: Mapping[str, str]) -> Path:
@@ -102,7 +104,8 @@ def find_journal(outputs: Mapping[str, str]) -> Optional[JournalInfo]:
     if header is None or in_use(folder / LOCK):
         return None
     done = sum(entry["count"] for entry in _batches(_log(folder)).values())
-    return JournalInfo(done, header["tiles"], str(folder), header["created"])
+    size = sum(path.stat().st_size for path in folder.glob("*.bin"))
+    return JournalInfo(done, header["tiles"], str(folder), header["created"], size)
 
 
 def discard_journal(outputs: Mapping[str, str]) -> None:

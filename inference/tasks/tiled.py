@@ -302,13 +302,12 @@ def check_run(
 ) -> None:
     """Refuse outputs that cannot be written, before any work. Raises InputError, OutputError, DiskFull."""
     _check_names([*(product.id for product in products), *features], outputs)
-    interrupted = find_journal(outputs) is not None
+    interrupted = find_journal(outputs) if resume else None
     sources = [path for scene in layout.scenes for path in paths_of(scene)]
-    check_outputs(outputs, sources, overwrite=overwrite or (resume and interrupted))
+    check_outputs(outputs, sources, overwrite=overwrite or interrupted is not None)
     needed = bytes_by_output(layout, products, vectors=vectors)
-    if resume and interrupted:
-        # What the journal holds already takes no more; the rest of it is small beside the outputs.
-        needed.pop("", None)
+    if interrupted is not None:
+        needed[""] = max(0, needed[""] - interrupted.size)
     check_space(outputs, needed)
 
 

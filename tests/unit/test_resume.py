@@ -147,6 +147,7 @@ def test_a_forecast_counts_what_is_done(tmp_path: Path, toy: Pack) -> None:
     assert found is not None
     assert (found.done, found.total) == (12, 18)
     assert time.time() - 60 < found.created <= time.time()
+    assert 12 * 1000 < found.size < forecast(request).bytes_needed
     assert forecast(request).tiles_done == 12
     assert forecast(dataclasses.replace(request, seed=6)).tiles_done == 0
 
