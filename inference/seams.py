@@ -40,6 +40,10 @@ class Correction:
         result: Float32 = values + (np.float32(self.offsets[tile]) + border)
         return result
 
+    def plus(self, other: Correction) -> Correction:
+        """Both corrections together."""
+        return Correction(self.offsets + other.offsets, self.across + other.across, self.down + other.down)
+
 
 def fade(tile: int, overlap: int) -> Float64:
     """Weights (tile,) that rise towards the far border: 0 inside, 1 from the middle of the overlap on."""
