@@ -71,46 +71,47 @@ def main() -> int:
         )
 
         outputs = output_paths(str(broken), scene.stem, ("DEM", "LULC"))
+
+        def wrong() -> dict[str, int]:
+            return {t: differing(Path(first["outputs"][t]), Path(path)) for t, path in outputs.items()}
+
         killed = 0
         while killed < given.kills:
-            # So much of the run that all kills together come to about one and a half of it.
+            if find_journal(outputs) is None and all(map(os.path.exists, outputs.values())):
+                print(f"it had finished: pixels that differ: {wrong()}; thrown away, and begun anew")
+                if any(wrong().values()):
+                    return 1
+                for path in outputs.values():
+                    Path(path).unlink()
             wait = moments.uniform(0.02, 0.3) * took
             run = subprocess.Popen(
                 [*command, str(broken), "--resume"],
-                stdout=subprocess.PIPE,
-                stderr=subprocess.PIPE,
-                text=True,
-                env=env,
-            )
+                stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, env=env,
+            )  # fmt: skip
             try:
-                _, words = run.communicate(timeout=wait)
+                words = run.communicate(timeout=wait)[1]
+                if run.returncode:
+                    sys.exit(words)
+                continue
             except subprocess.TimeoutExpired:
                 run.send_signal(signal.SIGKILL)
                 run.communicate()
                 killed += 1
-                left = find_journal(outputs)
-                state = f"{left.done} of {left.total} tiles" if left else "nothing"
-                print(f"kill {killed} after {wait:.1f} s: {state} in the journal", flush=True)
-                continue
-            if run.returncode:
-                sys.exit(words)
-            print("finished before the next kill; the result is thrown away and it begins anew")
-            wrong = sum(differing(Path(first["outputs"][t]), Path(path)) for t, path in outputs.items())
-            if wrong:
-                print(f"{wrong} pixels differ")
-                return 1
-            for path in outputs.values():
-                Path(path).unlink()
+            left = find_journal(outputs)
+            state = f"{left.done} of {left.total} tiles" if left else "nothing"
+            print(f"kill {killed} after {wait:.1f} s: {state} in the journal", flush=True)
+        for path in outputs.values() if find_journal(outputs) is None else ():
+            Path(path).unlink(missing_ok=True)
         done = subprocess.run(
             [*command, str(broken), "--resume"], capture_output=True, text=True, env=env, check=False
         )
         if done.returncode:
             sys.exit(done.stderr)
-        wrong = {t: differing(Path(first["outputs"][t]), Path(path)) for t, path in outputs.items()}
+        result = wrong()
         left = sorted(path.name for path in broken.glob(".terrane*"))
         print(f"resumed to the end: {json.loads(done.stdout).get('resumed', 0)} tiles taken from the journal")
-        print(f"pixels that differ: {wrong}; left behind: {', '.join(left) or 'nothing'}")
-    return 1 if any(wrong.values()) or left else 0
+        print(f"pixels that differ: {result}; left behind: {', '.join(left) or 'nothing'}")
+    return 1 if any(result.values()) or left else 0
 
 
 if __name__ == "__main__":
