@@ -121,6 +121,11 @@ def evaluate(
     _check_request(request)
     chips = find_chips(request.chips)
     pack = engine.pack if engine else registry.find(request.model)
+    if "generate" not in pack.tasks:
+        raise ModelError(
+            f"Model {pack.id} does not generate, and only generating is evaluated; it is made for "
+            f"{', '.join(pack.tasks)}."
+        )
     engine = engine or load_engine(
         pack, runtime=request.runtime, device=request.device, threads=request.threads
     )

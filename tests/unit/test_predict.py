@@ -22,6 +22,7 @@ from terrane.inference.packs.manifest import Pack
 from terrane.inference.presets import PRESETS, Options
 from terrane.inference.runtime import make_runtime
 from terrane.inference.tasks.classify import ClassifyRequest, classify, forecast_classify
+from terrane.inference.tasks.evaluate import EvaluateRequest, evaluate
 from terrane.inference.tasks.generate import GenerateRequest, generate
 from terrane.inference.tasks.regress import RegressRequest, regress
 from terrane.inference.tasks.segment import SegmentRequest, forecast_segment, segment
@@ -228,6 +229,17 @@ def test_a_model_for_another_task_is_refused_in_words(tmp_path: Path, packs: dic
     generator = build_toy_pack(tmp_path / "toy")
     with pytest.raises(ModelError, match="does not segment; it is made for generate"):
         segment(SegmentRequest((scene,), outputs(tmp_path, "classes"), str(generator.root)))
+
+
+def test_evaluating_is_for_models_that_generate(tmp_path: Path, packs: dict[str, Pack]) -> None:
+    (tmp_path / "chips" / "S2L2A").mkdir(parents=True)
+    write_scene(tmp_path / "chips" / "S2L2A" / "a.tif", image_of(32, 32))
+    request = EvaluateRequest(
+        model=str(packs["segment"].root), chips=str(tmp_path / "chips"), output=str(tmp_path / "report")
+    )
+    with pytest.raises(ModelError, match="does not generate"):
+        evaluate(request)
+    assert not (tmp_path / "report").exists()
 
 
 def test_inputs_that_are_missing_or_too_many(tmp_path: Path, packs: dict[str, Pack]) -> None:
