@@ -107,24 +107,36 @@ def differences(
     logits: dict[str, Any] = {}
     original = adapter.run
 
+    tokens: dict[str, Any] = {}
+
     def spy(graph: str, *args: Any, **options: Any) -> Any:
         out = original(graph, *args, **options)
         if graph.startswith("predict_"):
             logits[graph[8:]] = out["logits"]
+        if graph.startswith("tokenize_"):
+            tokens[graph[9:]] = out["ids"]
         return out
 
     ids: dict[str, Any] = {}
+    given = [(name[:-6], values) for name, values in theirs.items() if name.endswith(".given")]
     targets = [name[:-7] for name in theirs if name.endswith(".output")]
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(terramind.sampler, "generator", FixedNoise(noises))
         patch.setattr(adapter, "run", spy)
         keys = [TileKey(0, i) for i in range(len(next(iter(images.values()))))]
         outputs = adapter.generate(images, targets, keys, preset, ids_out=ids)
-    found = {}
+    found = {
+        f"{modality} tokens given that differ": float((tokens[modality] != values).mean())
+        for modality, values in given
+        if modality != "COORDS"
+    }
     for target in targets:
         found[f"{target} logits"] = error(logits[target], theirs[f"{target}.logits"])
         found[f"{target} tokens that differ"] = float((ids[target] != theirs[f"{target}.ids"]).mean())
         expected = theirs[f"{target}.output"]
+        if target == "COORDS":
+            np.testing.assert_array_equal(outputs[target], expected)
+            continue
         expected = softmax(expected) if pack.targets[target].logits else expected
         found[f"{target} output"] = error(outputs[target], expected)
         assert np.ptp(expected) > 0
@@ -159,6 +171,73 @@ def test_official_sizes_agree_on_real_chips(
     assert found["DEM tokens that differ"] == found["LULC tokens that differ"] == 0
 
 
+PAIRS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
+    "radar to optical": (("S1GRD",), ("S2L2A",)),
+    "elevation to land cover": (("DEM",), ("LULC",)),
+    "tokens to optical": (("LULC", "NDVI"), ("S2L2A",)),
+    "a place, and where it is": (("S1RTC", "LULC"), ("COORDS", "NDVI")),
+    "coordinates": (("RGB", "COORDS"), ("LULC", "NDVI")),
+}
+
+
+@pytest.mark.parametrize("pair", PAIRS)
+def test_any_to_any_agrees_at_official_size(pair: str, official: Any, reference: Any, tmp_path: Path) -> None:
+    """Other inputs and targets: each tokenizer they need, with random weights; the tiny model, one tile."""
+    import torch
+    from toy_values import WORDS
+
+    inputs, targets = PAIRS[pair]
+    built: dict[str, Any] = {}
+    for number, modality in enumerate(dict.fromkeys((*targets, *inputs))):
+        if (modality in targets or modality in official.TOKENISED) and modality != "COORDS":
+            torch.manual_seed(number)
+            built[modality] = official.build_tokenizer(modality)
+            reference.rerandomise(built[modality], number)
+            torch.save(built[modality].state_dict(), tmp_path / f"TerraMind_Tokenizer_{modality}.pt")
+    if "COORDS" in (*inputs, *targets):
+        reference.write_vocabulary(WORDS, tmp_path / "coords" / "config.json")
+        built["COORDS"] = reference.coords_tokenizer(tmp_path / "coords" / "config.json")
+    torch.manual_seed(7)
+    mae = official.build_mae("tiny")
+    reference.rerandomise(mae, 7)
+    reference.talkative(mae, 7)
+    torch.save(mae.state_dict(), tmp_path / "TerraMind_v1_tiny.pt")
+    pack = convert_checkpoint(tmp_path, None, inputs, targets, tmp_path / "pack")
+    model = reference.generation(
+        official.mae_arguments("tiny"), mae.state_dict(), built, inputs, targets, tile=TILE
+    )
+    images = {m: reference.synthetic_scene(m, 1, TILE, 3) for m in inputs}
+    theirs = reference.run(model, images, 1, seed=3)
+    found = differences(pack, "onnx", images, theirs, 1)
+    print(f"\n{pair}: " + ", ".join(f"{k} {v:.1e}" for k, v in found.items()))
+    assert max(found.values()) < TOLERANCE
+
+
+@pytest.mark.parametrize("kind", ["onnx", "torch"])
+@pytest.mark.parametrize("size", SIZES)
+def test_embeddings_agree_at_official_size(
+    size: str, kind: str, official: Any, reference: Any, tmp_path: Path
+) -> None:
+    """Adapter.embed and terratorch's backbone ``terramind_v1_<size>``, on two modalities."""
+    import torch
+
+    torch.manual_seed(5)
+    mae = official.build_mae(size)
+    reference.rerandomise(mae, 5)
+    torch.save(mae.state_dict(), tmp_path / f"TerraMind_v1_{size}.pt")
+    tokenizer = official.build_tokenizer("LULC")
+    torch.save(tokenizer.state_dict(), tmp_path / "TerraMind_Tokenizer_LULC.pt")
+    inputs = ("S2L2A", "S1GRD", "LULC")
+    pack = convert_checkpoint(tmp_path, None, inputs, ("LULC",), tmp_path / "pack", torch=kind == "torch")
+    images = {m: reference.synthetic_scene(m, 2, TILE, 4) for m in inputs}
+    state, arguments = mae.state_dict(), official.mae_arguments(size)
+    theirs = reference.embedded(arguments, state, {"LULC": tokenizer}, images, tile=TILE)
+    adapter = TerraMind(pack, make_runtime(kind, device="cpu"))
+    found = error(adapter.embed(images, PRESETS["exact"]), theirs)
+    print(f"\n{size}, {kind}: embeddings {found:.1e}")
+    assert found < TOLERANCE
+
+
 @pytest.mark.parametrize("seed", [0, 1])
 def test_small_models_agree_from_export_to_result(
     seed: int, official: Any, reference: Any, tmp_path: Path
@@ -168,7 +247,8 @@ def test_small_models_agree_from_export_to_result(
 
     from training.export.make_reference import mae_skeleton, save_checkpoint, tokenizer_skeleton
 
-    small = reference.Small("tiny" if seed else "base", codebooks={"DEM": "4-3-2", "NDVI": "3-3-2"})
+    size, books = "tiny" if seed else "base", {"DEM": "4-3-2", "NDVI": "3-3-2"}
+    small = reference.Small(size, codebooks=books, images=("S2L2A", "S1GRD"))
     torch.manual_seed(seed)
     mae = reference.build_mae(small)
     reference.rerandomise(mae, seed)
@@ -218,13 +298,16 @@ def test_shipped_skeletons_fit_the_official_layout(official: Any) -> None:
                 assert shapes[weight.key] == weight.shape, (name, weight.key)
         if skeleton.kind == "tokenizer":
             assert skeleton.bind["target"] == official.target_spec(part, module)
+            assert set(skeleton.graphs) == {f"decode_{part}", f"tokenize_{part}"}
         else:
             assert set(skeleton.graphs) == {
                 "encoder",
                 *(f"embed_{m}" for m in official.IMAGES),
                 *(f"embed_{m}_ids" for m in official.TARGETS),
-                *(f"predict_{m}" for m in official.TARGETS),
+                *(f"predict_{m}" for m in (*official.TARGETS, *official.WORDS)),
+                *(f"embed_{m}_ids" for m in official.WORDS),
             }
+            assert set(skeleton.bind["inputs"]) == {*(*official.IMAGES, *official.TOKENISED, *official.WORDS)}
 
 
 def test_shipped_starter_skeletons_are_those_of_its_model(reference: Any, tmp_path: Path) -> None:

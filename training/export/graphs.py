@@ -14,9 +14,12 @@ Needs torch; terratorch's objects are handed in, so that this file imports neith
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import contextlib
+import sys
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Optional
+from unittest import mock
 
 import torch
 from torch import nn
@@ -133,8 +136,17 @@ class Tokenize(nn.Module):
 
     def forward(self, image: torch.Tensor) -> torch.Tensor:
         """Codes of an image, row by row."""
-        ids = self.model.tokenize(image)
+        with _without_autocast(self.model.encoder):
+            ids = self.model.tokenize(image)
         return ids.reshape(ids.shape[0], -1).to(torch.int64)
+
+
+@contextlib.contextmanager
+def _without_autocast(encoder: Any) -> Iterator[None]:
+    """The reference's encoder switches CUDA's autocast off, which a graph would hold as code; it has none."""
+    module = sys.modules[type(encoder).__module__]
+    with mock.patch.object(module, "autocast", return_value=contextlib.nullcontext()):
+        yield
 
 
 class TokenizeClasses(Tokenize):
