@@ -232,8 +232,9 @@ def test_a_model_for_another_task_is_refused_in_words(tmp_path: Path, packs: dic
 
 
 def test_evaluating_is_for_models_that_generate(tmp_path: Path, packs: dict[str, Pack]) -> None:
-    (tmp_path / "chips" / "S2L2A").mkdir(parents=True)
-    write_scene(tmp_path / "chips" / "S2L2A" / "a.tif", image_of(32, 32))
+    for modality, bands in (("S2L2A", image_of(32, 32)), ("DEM", image_of(32, 32)[:1])):
+        (tmp_path / "chips" / modality).mkdir(parents=True)
+        write_scene(tmp_path / "chips" / modality / "a.tif", bands, names=None)
     request = EvaluateRequest(
         model=str(packs["segment"].root), chips=str(tmp_path / "chips"), output=str(tmp_path / "report")
     )
