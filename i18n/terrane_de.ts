@@ -181,7 +181,7 @@
     </message>
     <message>
         <source>Map view</source>
-        <translation>Kartenansicht</translation>
+        <translation>Karte</translation>
     </message>
     <message>
         <source>What the map shows now</source>
@@ -393,7 +393,7 @@
     </message>
     <message>
         <source>Replace files that exist</source>
-        <translation>Vorhandene Dateien ersetzen</translation>
+        <translation>Dateien ersetzen</translation>
     </message>
     <message>
         <source>temporary layers</source>
@@ -1057,15 +1057,15 @@
     </message>
     <message>
         <source>Segment</source>
-        <translation>Segmentieren</translation>
+        <translation>Erkennen</translation>
     </message>
     <message>
         <source>Similar</source>
-        <translation>Ähnliches</translation>
+        <translation>Ähnlich</translation>
     </message>
     <message>
         <source>Make tile levels agree</source>
-        <translation>Kachelniveaus angleichen</translation>
+        <translation>Niveaus angleichen</translation>
     </message>
     <message>
         <source>The model gives every tile a height of its own; where tiles overlap, the steps are taken out.</source>
@@ -1205,7 +1205,7 @@
     </message>
     <message>
         <source>Land cover probability</source>
-        <translation>Wahrscheinlichkeit der Klasse</translation>
+        <translation>Mit Wahrscheinlichkeit</translation>
     </message>
     <message>
         <source>One more layer: how likely the chosen class is, from 0 to 1.</source>

@@ -32,6 +32,9 @@ class TerraneDock(QgsDockWidget):
         self.tabs = QTabBar(self)
         self.tabs.setExpanding(False)
         self.tabs.setDrawBase(False)
+        small = self.tabs.font()
+        small.setPointSizeF(0.9 * small.pointSizeF() if small.pointSizeF() > 0 else 9.0)
+        self.tabs.setFont(small)
         # All tabs stay in sight where the dock is narrow; scrolling would hide some.
         self.tabs.setUsesScrollButtons(False)
         self.tabs.setElideMode(Qt.TextElideMode.ElideRight)

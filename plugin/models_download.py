@@ -7,7 +7,7 @@ import shutil
 from pathlib import Path
 from typing import Any, Optional
 
-from qgis.PyQt.QtWidgets import QCheckBox, QComboBox, QWidget
+from qgis.PyQt.QtWidgets import QCheckBox, QComboBox, QLabel, QWidget
 
 from ..inference import OFFICIAL_SIZES, PackError, models_folder, official_files
 from .download import Download, Item, endpoint, problem_of
@@ -38,7 +38,7 @@ class DownloadPage(Page):
         self.size.setToolTip(tr("Larger ones are better and slower."))
         self.inputs = Choice({key: input_word(key) for key in OFFICIAL_INPUTS}, ("S2L2A",), self)
         self.targets = Choice({key: target_word(key) for key in OFFICIAL_TARGETS}, ("DEM", "LULC"), self)
-        self.amount = wrapped(self)
+        self.amount = QLabel(self)
         licence = f'<a href="{LICENCE}">Apache 2.0</a>'
         server = f'<a href="{endpoint()}/ibm-esa-geospatial">{endpoint().partition("//")[2]}</a>'
         guide = wrapped(

@@ -24,6 +24,8 @@ from .field import Fold, find_data, wrapped
 
 PRESET_ORDER = ("fast", "balanced", "exact")
 _MOST_SAMPLES, _MOST_STEPS = 100, 100
+_NARROW = 70
+"""Pixels that a field has at least."""
 
 
 class QualityBox(Fold):
@@ -65,7 +67,7 @@ class QualityBox(Fold):
         self.probability = QCheckBox(tr("Land cover probability"), self)
         self.probability.setToolTip(tr("One more layer: how likely the chosen class is, from 0 to 1."))
         form = _form()
-        form.addRow(tr("Repeat"), self.samples)
+        form.addRow(tr("Repeat"), _narrow(self.samples))
         form.addRow(self.probability)
         return form
 
@@ -130,8 +132,7 @@ class QualityBox(Fold):
             (tr("Tiles at once"), self.batch),
             (tr("Pixel grid"), self.grid),
         ):
-            field.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
-            form.addRow(words, field)
+            form.addRow(words, _narrow(field))
         return form
 
     def _number(self, low: int, high: int, special: str, tip: str) -> QSpinBox:
@@ -233,6 +234,13 @@ class QualityBox(Fold):
         self.summary.setText(words)
         self.setTitle(tr("Quality: {preset}").format(preset=name))
         self.changed.emit()
+
+
+def _narrow(field: QWidget) -> QWidget:
+    """A field that never makes the dock wider than its labels need."""
+    field.setMinimumWidth(_NARROW)
+    field.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
+    return field
 
 
 def _form() -> QFormLayout:

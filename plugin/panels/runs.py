@@ -20,7 +20,7 @@ from qgis.PyQt.QtWidgets import (
 
 from .. import results, run_texts, runs
 from ..i18n import tr
-from ..icons import icon
+from ..icons import icon, theme
 from ..words import duration, listing, progress_word
 from ..workbench import Workbench
 from .field import Note, wrapped
@@ -45,20 +45,23 @@ class RunsPanel(QWidget):
         self.repeat = QPushButton(tr("Run again"), self)
         self.repeat.setAutoDefault(True)
         self.copy = QToolButton(self)
-        self.copy.setText(tr("Copy as"))
+        self.copy.setIcon(theme("mActionEditCopy"))
+        self.copy.setAccessibleName(tr("Copy as"))
         self.copy.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
         menu = QMenu(self.copy)
         menu.addAction(tr("Terminal command"), lambda: self._copy(run_texts.as_command))
         menu.addAction(tr("Python (Processing)"), lambda: self._copy(run_texts.as_call))
         self.copy.setMenu(menu)
-        self.forget = QPushButton(tr("Forget"), self)
+        self.forget = QToolButton(self)
+        self.forget.setIcon(theme("mActionRemove"))
+        self.forget.setAccessibleName(tr("Forget"))
         self.forget.setToolTip(
             tr("Takes the run off this list, and throws away what an unfinished one has done.")
         )
         row = QHBoxLayout()
         row.addWidget(self.copy)
-        row.addStretch(1)
         row.addWidget(self.forget)
+        row.addStretch(1)
         row.addWidget(self.repeat)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(9, 6, 9, 9)
