@@ -261,6 +261,25 @@ def test_constants_of_the_models_code_may_be_missing(tmp_path: Path) -> None:
             assert first == second
 
 
+def test_every_official_model_and_tokenizer_has_its_graphs() -> None:
+    """Shipped, and small: every size takes and makes everything."""
+    shipped = {skeleton.path.stem: skeleton for skeleton in load_skeletons()}
+    pictures = ("S2L2A", "S1GRD", "S1RTC", "DEM", "LULC", "NDVI")
+    for size in ("tiny", "small", "base", "large"):
+        graphs = shipped[f"terramind-{size}"].graphs
+        assert {f"predict_{m}" for m in (*pictures, "COORDS")} <= set(graphs)
+        assert {f"embed_{m}" for m in ("S2L1C", "S2L2A", "RGB", "S1GRD", "S1RTC", "DEM")} <= set(graphs)
+        assert {f"embed_{m}_ids" for m in (*pictures, "COORDS")} <= set(graphs)
+        assert set(graphs["encoder"]["outputs"]) == {"context", "encoded"}
+        assert set(shipped[f"terramind-{size}"].bind["inputs"]) == {*pictures, "S2L1C", "RGB", "COORDS"}
+    for modality in pictures:
+        assert set(shipped[f"terramind-v1-{modality}"].graphs) == {
+            f"decode_{modality}",
+            f"tokenize_{modality}",
+        }
+    assert sum(skeleton.path.stat().st_size for skeleton in shipped.values()) < 4_000_000
+
+
 # --- what is refused -------------------------------------------------------------------------------------
 
 
