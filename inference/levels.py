@@ -34,9 +34,6 @@ Float64 = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 Mask = npt.NDArray[np.bool_]
 
-MIN_SHARED = 64
-"""Valid pixels that two tiles must share to be compared: fewer say little, and noise they do say."""
-
 TRIM = 0.25
 """Part of the differences left out at either end: the interquartile mean, 84 % as efficient as the mean on
 normal noise, and indifferent to a quarter of wild pixels on each side."""
@@ -147,7 +144,7 @@ class Overlaps:
         two = second[: bottom - top, left - b.window.col : right - b.window.col]
         shared = valid[: bottom - top, left:right] & np.isfinite(one) & np.isfinite(two)
         count = int(np.count_nonzero(shared))
-        if count >= MIN_SHARED:
+        if count:  # one pixel says little, and weighs as little, but keeps a sliver from hanging loose
             self._found.append((a.index, b.index, *trimmed_mean(one[shared] - two[shared]), count))
 
     def edges(self) -> Edges:

@@ -16,7 +16,7 @@ import numpy as np
 
 from ..io.base import Float32, Geo, Mask
 from ..io.scene import Scene, SceneReader
-from ..levels import ANCHOR_STD, MIN_SHARED, Anchors, Overlaps, Solution, solve
+from ..levels import ANCHOR_STD, Anchors, Overlaps, Solution, solve
 from ..modalities import MODALITIES
 from ..seams import Correction, correction
 from ..types import Cancel
@@ -154,7 +154,7 @@ def _differences(
         values = held[tile.index][: both.shape[0], : both.shape[1]]
         both = both & np.isfinite(values)
         count = int(np.count_nonzero(both))
-        if count >= MIN_SHARED:
+        if count:
             away = values[both].astype(np.float64) - heights[:, columns][both]
             yield tile.index, float(away.mean()), count / side**2 / ANCHOR_STD**2
 

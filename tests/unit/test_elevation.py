@@ -219,3 +219,16 @@ def test_what_makes_no_sense_is_refused(tmp_path: Path, toy: Pack) -> None:
             generate(request(scene, toy, tmp_path, "DEM", **changes))
     with pytest.raises(InputError, match="add DEM"):
         generate(request(scene, toy, tmp_path, "NDVI", coarse_dem=coarse))
+
+
+def test_a_sliver_of_a_tile_keeps_to_its_neighbours(tmp_path: Path, toy: Pack) -> None:
+    surface = terrain(32, 76)
+    valid = np.ones(surface.shape, bool)
+    valid[:, 50:] = False  # the third of four tiles, from pixel 48 on, holds two columns
+    valid[4:, 48:] = False  # of four pixels each
+    coarse = coarse_of(tmp_path, surface)
+    leveller = Levelled(default_geo(), coarse)
+    made, tags = run(tmp_path, scene_of(tmp_path, surface, valid), toy, leveller)
+    assert leveller.warnings == ()
+    assert tags["TERRANE_LEVELS"] == "solved, tied to glo30"
+    assert np.abs(made - surface)[valid].max() < 5

@@ -213,7 +213,7 @@ def test_overlaps_are_measured_and_solved_for_any_plan(width, height, tile, stri
     levels = random.normal(600, 100, len(layout))
     layout, edges = overlaps_of(Size(width, height), tile, stride, valid, surface, levels)
     np.testing.assert_allclose(edges.difference, levels[edges.a] - levels[edges.b], atol=1e-3)
-    # Every pair that shares enough valid pixels is an edge, once.
+    # Every pair that shares valid pixels is an edge, once.
     windows = [t.window for t in layout]
     count = np.zeros((len(layout), len(layout)), int)
     for i, one in enumerate(windows):
@@ -221,7 +221,7 @@ def test_overlaps_are_measured_and_solved_for_any_plan(width, height, tile, stri
         mine[one.slices] = True
         for j in range(i + 1, len(windows)):
             count[i, j] = (mine & valid)[windows[j].slices].sum()
-    expected = set(zip(*np.nonzero(count >= 64)))
+    expected = set(zip(*np.nonzero(count)))
     got = list(zip(np.minimum(edges.a, edges.b), np.maximum(edges.a, edges.b)))
     assert len(got) == len(set(got))
     assert set(got) == expected
@@ -234,12 +234,12 @@ def test_missing_tiles_and_pixels_are_not_compared():
     layout = plan(Size(60, 30), 30, 15)
     found = Overlaps(layout)
     tiles = {0: np.zeros((30, 30), np.float32), 2: np.full((30, 30), 7, np.float32)}
-    tiles[2][:, :14] = np.nan
+    tiles[2][:, :15] = np.nan
     found.feed_row(0, tiles, np.ones((30, 60), bool))
     assert len(found.edges().a) == 0  # tile 1 does not exist, and 0 and 2 only touch
     found = Overlaps(layout)
     tiles[1] = np.full((30, 30), 3, np.float32)
     found.feed_row(0, tiles, np.ones((30, 60), bool))
     edges = found.edges()
-    assert edges.a.tolist() == [0]  # of the pixels that 1 and 2 share, 30 are numbers: too few
+    assert edges.a.tolist() == [0]  # of the pixels that 1 and 2 share, none is a number
     assert edges.difference.tolist() == [-3]
