@@ -33,7 +33,6 @@ if TYPE_CHECKING:
     from .io.scene import Scene, open_scene, recognise_source
     from .modalities import MODALITIES
     from .packs.convert import convert_checkpoint
-    from .packs.convert_finetuned import memory_needed
     from .packs.hub import SIZES as OFFICIAL_SIZES
     from .packs.hub import files_of as official_files
     from .packs.variants import error_rows
@@ -139,7 +138,6 @@ __all__ = [
     "segment",
     "similar",
     # work that needs another Python
-    "memory_needed",
 ]
 
 _HOMES = {
@@ -162,7 +160,6 @@ _HOMES = {
     ".runtime": "available_devices",
     ".tasks.embed": "EmbedRequest embed forecast_embed",
     ".tasks.generate": "Forecast GenerateRequest GenerateResult calibrate forecast generate",
-    ".packs.convert_finetuned": "memory_needed",
     ".tasks.classify": "ClassifyRequest classify forecast_classify",
     ".tasks.predict": "PredictResult",
     ".tasks.regress": "RegressRequest forecast_regress regress",
