@@ -122,6 +122,7 @@ class QualityBox(Fold):
             )
         )
         form = _form()
+        form.setRowWrapPolicy(QFormLayout.RowWrapPolicy.WrapAllRows)
         for words, field in (
             (tr("Steps"), self.steps),
             (tr("Range"), self.clamp),
