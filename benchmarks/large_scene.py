@@ -92,8 +92,8 @@ def main() -> int:
         )
         if done.returncode:
             sys.exit(done.stderr)
-        result = json.loads(done.stdout)
-    weights, spent, total = weights_mb(model, ["DEM", "LULC"]), result["spent"], result["seconds"]
+        result, weights = json.loads(done.stdout), weights_mb(model, ["DEM", "LULC"])
+    spent, total = result["spent"], result["seconds"]
     beyond = result["peak_rss_mb"] - weights
     first = total - spent["model"] - spent["assembling"]
     print(f"{given.size} × {given.size}, 12 bands, model {given.model}, preset {given.preset}, DEM + LULC")
