@@ -14,7 +14,7 @@ from typing import Any, ClassVar, NoReturn, Optional
 import numpy as np
 import numpy.typing as npt
 
-from ..errors import ModelError, PackError, TerraneError
+from ..errors import ModelError, PackError
 from ..packs.manifest import Pack
 from ..packs.variants import accepted
 from ..presets import Preset
@@ -122,7 +122,8 @@ class Adapter(ABC):
     def form(self, graph: str, preset: Preset) -> str:
         """The form of a graph to run: the preset's first precision that the pack has, else full precision.
 
-        Among several precisions, a variant counts where its measured error is accepted; one alone, always.
+        Among several precisions, a variant counts where its measured error is accepted and where it is faster,
+        which int8 is on CPUs; one alone, always.
         """
         spec = self.pack.graphs.get(graph)
         if spec is None:
@@ -132,7 +133,9 @@ class Adapter(ABC):
             if precision == "fp32" or name not in spec.forms:
                 continue
             target = graph[len("decode_") :] if graph.startswith("decode_") else ""
-            if len(preset.precision) == 1 or accepted(self.pack.variants, precision, target, preset.steps):
+            if len(preset.precision) == 1:
+                return name
+            if self._on_cpu and accepted(self.pack.variants, precision, target, preset.steps):
                 return name
         return self.runtime.name
 
@@ -158,7 +161,7 @@ class Adapter(ABC):
 
         On a CPU alone, where nothing but memory is asked for. What goes wrong is told when a graph is run.
         """
-        if self.runtime.device.lower() not in ("cpu", "cpuexecutionprovider"):
+        if not self._on_cpu:
             return
         for graph in (f"decode_{target}" for target in targets):
             if graph not in self.pack.graphs:
@@ -168,8 +171,12 @@ class Adapter(ABC):
                 # Not a daemon: a process must not end while ONNX Runtime is at work.
                 threading.Thread(target=self._try, args=words, name="terrane-loader").start()
 
+    @property
+    def _on_cpu(self) -> bool:
+        return self.runtime.device.lower() in ("cpu", "cpuexecutionprovider")
+
     def _try(self, graph: str, form: str) -> None:
-        with contextlib.suppress(TerraneError):
+        with contextlib.suppress(Exception):  # whoever runs the graph tries again, and is told
             self._loaded(graph, form)
 
     def _loaded(self, graph: str, form: str) -> Graph:

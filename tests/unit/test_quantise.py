@@ -260,6 +260,9 @@ def test_presets_leave_a_bad_variant_unless_asked(full: Pack) -> None:
     ):
         assert adapter_for(pack, runtime).form("decode_DEM", preset) == form
     assert adapter_for(good, runtime).form("encoder", asked) == "onnx", "never quantised"
+    runtime.device = "CUDAExecutionProvider"
+    assert adapter_for(good, runtime).form("decode_DEM", balanced) == "onnx", "int8 is for CPUs"
+    assert adapter_for(good, runtime).form("decode_DEM", asked) == FORM
 
 
 # --- what is refused -------------------------------------------------------------------------------------
