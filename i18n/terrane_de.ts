@@ -1104,16 +1104,8 @@
         <translation>Klicken Sie einen Ort an, um ähnliche zu finden; mit Umschalt ein weiteres Beispiel. Esc oder die rechte Maustaste beendet.</translation>
     </message>
     <message>
-        <source>Selected polygons</source>
-        <translation>Gewählte Polygone</translation>
-    </message>
-    <message>
         <source>Find more like what lies inside the selected polygons of a polygon layer.</source>
         <translation>Findet mehr von dem, was in den gewählten Polygonen eines Polygonlayers liegt.</translation>
-    </message>
-    <message>
-        <source>Leave out what all places share</source>
-        <translation>Gemeinsames aller Orte weglassen</translation>
     </message>
     <message>
         <source>Measures from the mean of all patches. Tells more apart where everything looks alike.</source>
@@ -2002,6 +1994,14 @@
     <message>
         <source>1, the same</source>
         <translation>1, dasselbe</translation>
+    </message>
+    <message>
+        <source>Leave out what is common</source>
+        <translation>Gemeinsames weglassen</translation>
+    </message>
+    <message>
+        <source>Leaves out what all places share: measures from the mean of all patches, and so tells more apart where everything looks alike.</source>
+        <translation>Lässt weg, was alle Orte gemeinsam haben: misst vom Mittel aller Felder aus und unterscheidet so mehr, wo alles gleich aussieht.</translation>
     </message>
 </context>
 </TS>

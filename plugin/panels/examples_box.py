@@ -51,15 +51,18 @@ class ExamplesBox(QWidget):
                 "Click a place to find more like it; with Shift, one more example. Esc or the right button ends."
             )
         )
-        self.selected = QPushButton(tr("Selected polygons"), self)
+        self.selected = QPushButton(tr("Selection"), self)
         self.selected.setToolTip(
             tr("Find more like what lies inside the selected polygons of a polygon layer.")
         )
         self.words = wrapped(self)
         self.note = Note(parent=self)
-        self.centre = QCheckBox(tr("Leave out what all places share"), self)
+        self.centre = QCheckBox(tr("Leave out what is common"), self)
         self.centre.setToolTip(
-            tr("Measures from the mean of all patches. Tells more apart where everything looks alike.")
+            tr(
+                "Leaves out what all places share: measures from the mean of all patches, and so tells more "
+                "apart where everything looks alike."
+            )
         )
         buttons = QHBoxLayout()
         buttons.setSpacing(6)
