@@ -7,6 +7,9 @@
     tm = terrane.load("starter")
     dem = tm.generate(scene, to="DEM")
     dem.save("dem.tif")
+
+    known = tm.embed(scene)
+    known.similar([(563000.0, 5276500.0)]).save("like_this.tif")
 """
 
 from __future__ import annotations
@@ -32,13 +35,16 @@ from .io.base import BandRef, Features, Geo, RasterInfo
 from .io.scene import Scene, open_scene
 from .packs.manifest import Pack
 from .presets import AS_PRESET, Options
-from .tasks.generate import Engine, GenerateRequest, GenerateResult, generate, load_engine
+from .tasks.embed import EMBEDDINGS, EmbedRequest, embed
+from .tasks.generate import Engine, GenerateRequest, generate, load_engine
 from .tasks.request import COORDS, Polygons, output_paths
+from .tasks.similar import SimilarRequest, similar
 from .types import BBox, Cancel, ProgressCallback
 
 PathLike = Union[str, "os.PathLike[str]"]
 __all__ = ["Made", "Model", "Options", "Places", "Raster", "load", "open"]
 
+SIMILARITY = "similarity"
 M = TypeVar("M", bound="Made")
 BandMap = Mapping[str, Union[int, BandRef]]
 
@@ -78,7 +84,7 @@ class Made:
     """A generated file. Unless it was made into a folder of the user's, it is temporary, and goes with this
     object: save it."""
 
-    def __init__(self, path: str, modality: str, result: GenerateResult, geo: Geo, *, keep: bool) -> None:
+    def __init__(self, path: str, modality: str, result: Any, geo: Geo, *, keep: bool) -> None:
         self.path = path
         """Where it is now."""
         self.modality = modality
@@ -160,6 +166,37 @@ class Raster(Made):
         return filled.astype(info.bands[0].dtype)
 
 
+class Embeddings(Raster):
+    """A raster of embeddings: one pixel per patch, one band per number."""
+
+    @classmethod
+    def of(cls, path: PathLike) -> Embeddings:
+        """Embeddings that were saved earlier."""
+        return cls(os.fspath(path), EMBEDDINGS, None, default_geo(), keep=True)
+
+    def similar(
+        self,
+        points: Sequence[tuple[float, float]] = (),
+        *,
+        regions: Optional[Polygons] = None,
+        crs: Optional[str] = None,
+        combine: str = "max",
+        centre: bool = False,
+    ) -> Raster:
+        """How alike each patch is to the patches under points and to the mean of those in polygons.
+
+        Points and polygons are in ``crs`` (None: the raster's own). ``combine`` says how several examples
+        make one: "max" (like any of them) or "mean"; ``centre`` measures angles from the mean of all
+        patches. Cosines from −1 to 1 in a temporary file. Raises InputError, ExtentError.
+        """
+        with _Folders([SIMILARITY], None) as folders:
+            path = os.path.join(folders.of(SIMILARITY), f"{SIMILARITY}.tif")
+            request = SimilarRequest(
+                self.path, path, tuple(points), regions, crs, combine=combine, centre=centre
+            )
+            return Raster(path, SIMILARITY, similar(request, geo=self._geo), self._geo, keep=False)
+
+
 class Model:
     """A loaded model. Use it for as many scenes as you like, one at a time."""
 
@@ -234,6 +271,49 @@ class Model:
         )
         made = self._run(request, into, progress, cancel)
         return made[to] if isinstance(to, str) and len(made) == 1 else made
+
+    def embed(
+        self,
+        scene: Union[Scene, Sequence[Scene]],
+        *,
+        preset: str = "balanced",
+        extent: Optional[Sequence[float]] = None,
+        extent_crs: Optional[str] = None,
+        region: Optional[Polygons] = None,
+        batch: Optional[int] = None,
+        coords: bool = False,
+        half: bool = False,
+        options: Options = AS_PRESET,
+        into: Optional[PathLike] = None,
+        overwrite: bool = False,
+        resume: bool = False,
+        progress: Optional[ProgressCallback] = None,
+        cancel: Optional[Cancel] = None,
+    ) -> Embeddings:
+        """What the encoder makes of each patch. ``half``: half floats; everything else as ``generate``."""
+        scenes = (scene,) if isinstance(scene, Scene) else tuple(scene)
+        if extent is not None and len(extent) != 4:
+            raise InputError("The extent must be four numbers: XMIN YMIN XMAX YMAX.")
+        geo = default_geo()
+        with _Folders([EMBEDDINGS], None if into is None else os.fspath(into)) as folders:
+            outputs = output_paths(folders.of(EMBEDDINGS), scenes[0].name, [EMBEDDINGS])
+            request = EmbedRequest(
+                scenes=scenes,
+                outputs=outputs,
+                model=self.pack.id,
+                preset=preset,
+                extent=None if extent is None else BBox(*map(float, extent)),
+                extent_crs=extent_crs,
+                region=region,
+                batch=batch,
+                coords=coords,
+                half=half,
+                options=options,
+                overwrite=overwrite,
+                resume=resume,
+            )
+            result = embed(request, progress=progress, cancel=cancel, geo=geo, engine=self._engine)
+        return Embeddings(outputs[EMBEDDINGS], EMBEDDINGS, result, geo, keep=into is not None)
 
     def _run(
         self,

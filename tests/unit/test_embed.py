@@ -217,3 +217,22 @@ def test_in_the_terminal(tmp_path: Path, toy: Pack, capsys: pytest.CaptureFixtur
     assert files_in(out) == ["s2_embeddings.tif", "s2_pca.tif"]
     assert cli.main([str(word) for word in words]) == 2
     assert "already exists" in capsys.readouterr().err
+
+
+def test_in_python(tmp_path: Path, toy: Pack) -> None:
+    import terrane
+
+    image = image_of(64, 96)
+    model = terrane.load(toy.root)
+    known = model.embed(terrane.open(write_scene(tmp_path / "s2.tif", image), modality="S2L2A"))
+    assert known.read().shape == (DIM, 8, 12)
+    x, y = CORNER[0] + 80 * 3.5, CORNER[1] - 80 * 2.5
+    with known.similar([(x, y)]) as found:
+        assert found.read()[0, 2, 3] == 1
+        found.save(tmp_path / "like.tif")
+    kept = known.save(tmp_path / "known.tif")
+    again = terrane.Embeddings.of(kept).similar([(x, y)])
+    np.testing.assert_array_equal(again.read(), read(tmp_path / "like.tif"))
+    temporary = Path(known.path)
+    known.close()
+    assert not temporary.exists()
