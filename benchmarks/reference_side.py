@@ -30,7 +30,7 @@ def make_weights(folder: Path) -> None:
     import torch
 
     from training.export import official
-    from training.export.reference import rerandomise
+    from training.export.small_models import rerandomise
 
     folder.mkdir(parents=True, exist_ok=True)
     torch.manual_seed(0)

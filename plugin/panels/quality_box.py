@@ -108,19 +108,7 @@ class QualityBox(Fold):
             (tr("Much (2/7)"), 2 / 7),
             (tr("Half"), 1 / 2),
         )
-        self.seed = self._number(0, 2**31 - 1, "", tr("What is drawn is the same again with the same seed."))
-        self.batch = self._number(
-            0, 64, tr("Automatic"), tr("Tiles that run through the model at once: more need more memory.")
-        )
-        self.grid = QComboBox(self)
-        self.grid.addItem(tr("The model's"), "model")
-        self.grid.addItem(tr("The layer's"), "input")
-        self.grid.setToolTip(
-            tr(
-                "Whose pixels the results have. They are the same where the layer has the "
-                "model's pixel size in metres; else results are warped to the layer's pixels."
-            )
-        )
+        self._run_knobs()
         form = _form()
         form.setRowWrapPolicy(QFormLayout.RowWrapPolicy.WrapAllRows)
         for words, field in (
@@ -135,6 +123,21 @@ class QualityBox(Fold):
         ):
             form.addRow(words, _narrow(field))
         return form
+
+    def _run_knobs(self) -> None:
+        self.seed = self._number(0, 2**31 - 1, "", tr("What is drawn is the same again with the same seed."))
+        self.batch = self._number(
+            0, 64, tr("Automatic"), tr("Tiles that run through the model at once: more need more memory.")
+        )
+        self.grid = QComboBox(self)
+        self.grid.addItem(tr("The model's"), "model")
+        self.grid.addItem(tr("The layer's"), "input")
+        self.grid.setToolTip(
+            tr(
+                "Whose pixels the results have. They are the same where the layer has the "
+                "model's pixel size in metres; else results are warped to the layer's pixels."
+            )
+        )
 
     def _number(self, low: int, high: int, special: str, tip: str) -> QSpinBox:
         box = QSpinBox(self)

@@ -60,10 +60,7 @@ class SceneAlgorithm(QgsProcessingAlgorithm):
         parameters: dict[str, Any],
         context: QgsProcessingContext,
     ) -> Any:
-        """The engine's frozen request without outputs (main thread). Raises TerraneError.
-
-        ``common``: keyword arguments that all requests take, from ``common_fields``.
-        """
+        """The engine's frozen request without outputs (main thread); ``common`` is from ``common_fields``."""
         raise NotImplementedError
 
     def products(self, request: Any) -> Sequence[str]:
@@ -237,13 +234,12 @@ class SceneAlgorithm(QgsProcessingAlgorithm):
 
         problem = ""
         try:
-            common = self.common_fields(parameters, context, feedback)
-            self._request = self.make_request(common, parameters, context)
+            fields = self.common_fields(parameters, context, feedback)
+            self._request = self.make_request(fields, parameters, context)
         except TerraneError as error:
             problem = str(error)
         if problem:
-            # Not from inside the handler: QGIS keeps the frames of what is raised here until it exits, and
-            # must not keep layers with them.
+            # Not from inside the handler: QGIS keeps the frames of what is raised here, and layers with them.
             raise QgsProcessingException(problem)
         return True
 
@@ -278,10 +274,9 @@ class SceneAlgorithm(QgsProcessingAlgorithm):
     def optional_int(
         self, parameters: dict[str, Any], name: str, context: QgsProcessingContext
     ) -> Optional[int]:
-        """A number that may be left out."""
-        if parameters.get(name) in (None, ""):
-            return None
-        return int(self.parameterAsInt(parameters, name, context))
+        """A whole number that may be left out."""
+        number = self.optional_float(parameters, name, context)
+        return None if number is None else int(number)
 
     def optional_float(
         self, parameters: dict[str, Any], name: str, context: QgsProcessingContext

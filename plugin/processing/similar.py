@@ -99,6 +99,25 @@ class SimilarAlgorithm(QgsProcessingAlgorithm):
             ),
             tr("Areas that show what to look for, one example each. Each must hold the centre of a patch."),
         )
+        self._add_knobs()
+        self._add(
+            QgsProcessingParameterRasterDestination(
+                "OUTPUT_SIMILARITY", similarity.product_word("similarity")
+            ),
+            similarity.meaning("similarity"),
+        )
+        self._add(
+            QgsProcessingParameterVectorDestination(
+                "OUTPUT_PLACES",
+                similarity.product_word("places"),
+                TYPE_POLYGON,
+                optional=True,
+                createByDefault=False,
+            ),
+            similarity.meaning("places"),
+        )
+
+    def _add_knobs(self) -> None:
         self._add(
             QgsProcessingParameterEnum(
                 "COMBINE", tr("Several examples"), list(COMBINE), defaultValue="max", usesStaticStrings=True
@@ -130,22 +149,6 @@ class SimilarAlgorithm(QgsProcessingAlgorithm):
             ),
             tr("Similar places are at least so similar. Empty: no limit."),
             advanced=True,
-        )
-        self._add(
-            QgsProcessingParameterRasterDestination(
-                "OUTPUT_SIMILARITY", similarity.product_word("similarity")
-            ),
-            similarity.meaning("similarity"),
-        )
-        self._add(
-            QgsProcessingParameterVectorDestination(
-                "OUTPUT_PLACES",
-                similarity.product_word("places"),
-                TYPE_POLYGON,
-                optional=True,
-                createByDefault=False,
-            ),
-            similarity.meaning("places"),
         )
 
     def _add(

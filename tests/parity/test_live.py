@@ -43,6 +43,14 @@ def reference() -> Any:
 
 
 @pytest.fixture(scope="module")
+def small_models(reference: Any) -> Any:
+    from training.export import small_models
+
+    assert small_models.official is reference.official
+    return small_models
+
+
+@pytest.fixture(scope="module")
 def official(reference: Any) -> Any:
     return reference.official
 
@@ -60,7 +68,9 @@ def chips(shared_data: Path) -> Any:
 
 
 @pytest.fixture(scope="module")
-def tokenizers(official: Any, reference: Any, tmp_path_factory: pytest.TempPathFactory) -> Any:
+def tokenizers(
+    official: Any, reference: Any, small_models: Any, tmp_path_factory: pytest.TempPathFactory
+) -> Any:
     """The official tokenizers with random weights: (folder of checkpoints, modules)."""
     import torch
 
@@ -69,7 +79,7 @@ def tokenizers(official: Any, reference: Any, tmp_path_factory: pytest.TempPathF
     for number, target in enumerate(TARGETS):
         torch.manual_seed(number)
         built[target] = official.build_tokenizer(target)
-        assert reference.rerandomise(built[target], number)
+        assert small_models.rerandomise(built[target], number)
         torch.save(built[target].state_dict(), folder / f"TerraMind_Tokenizer_{target}.pt")
     return folder, built
 
@@ -146,14 +156,21 @@ def differences(
 @pytest.mark.parametrize("kind", ["onnx", "torch"])
 @pytest.mark.parametrize("size", SIZES)
 def test_official_sizes_agree_on_real_chips(
-    size: str, kind: str, official: Any, reference: Any, tokenizers: Any, chips: Any, tmp_path: Path
+    size: str,
+    kind: str,
+    official: Any,
+    reference: Any,
+    small_models: Any,
+    tokenizers: Any,
+    chips: Any,
+    tmp_path: Path,
 ) -> None:
     import torch
 
     folder, modules = tokenizers
     torch.manual_seed(7)
     mae = official.build_mae(size)
-    reference.rerandomise(mae, 7)
+    small_models.rerandomise(mae, 7)
     checkpoint = tmp_path / f"TerraMind_v1_{size}.pt"
     torch.save(mae.state_dict(), checkpoint)
     pack = convert_checkpoint(
@@ -181,7 +198,9 @@ PAIRS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
 
 
 @pytest.mark.parametrize("pair", PAIRS)
-def test_any_to_any_agrees_at_official_size(pair: str, official: Any, reference: Any, tmp_path: Path) -> None:
+def test_any_to_any_agrees_at_official_size(
+    pair: str, official: Any, reference: Any, small_models: Any, tmp_path: Path
+) -> None:
     """Other inputs and targets: each tokenizer they need, with random weights; the tiny model, one tile."""
     import torch
     from toy_values import WORDS
@@ -192,15 +211,15 @@ def test_any_to_any_agrees_at_official_size(pair: str, official: Any, reference:
         if (modality in targets or modality in official.TOKENISED) and modality != "COORDS":
             torch.manual_seed(number)
             built[modality] = official.build_tokenizer(modality)
-            reference.rerandomise(built[modality], number)
+            small_models.rerandomise(built[modality], number)
             torch.save(built[modality].state_dict(), tmp_path / f"TerraMind_Tokenizer_{modality}.pt")
     if "COORDS" in (*inputs, *targets):
-        reference.write_vocabulary(WORDS, tmp_path / "coords" / "config.json")
-        built["COORDS"] = reference.coords_tokenizer(tmp_path / "coords" / "config.json")
+        small_models.write_vocabulary(WORDS, tmp_path / "coords" / "config.json")
+        built["COORDS"] = small_models.coords_tokenizer(tmp_path / "coords" / "config.json")
     torch.manual_seed(7)
     mae = official.build_mae("tiny")
-    reference.rerandomise(mae, 7)
-    reference.talkative(mae, 7)
+    small_models.rerandomise(mae, 7)
+    small_models.talkative(mae, 7)
     torch.save(mae.state_dict(), tmp_path / "TerraMind_v1_tiny.pt")
     pack = convert_checkpoint(tmp_path, None, inputs, targets, tmp_path / "pack")
     model = reference.generation(
@@ -216,14 +235,14 @@ def test_any_to_any_agrees_at_official_size(pair: str, official: Any, reference:
 @pytest.mark.parametrize("kind", ["onnx", "torch"])
 @pytest.mark.parametrize("size", SIZES)
 def test_embeddings_agree_at_official_size(
-    size: str, kind: str, official: Any, reference: Any, tmp_path: Path
+    size: str, kind: str, official: Any, reference: Any, small_models: Any, tmp_path: Path
 ) -> None:
     """Adapter.embed and terratorch's backbone ``terramind_v1_<size>``, on two modalities."""
     import torch
 
     torch.manual_seed(5)
     mae = official.build_mae(size)
-    reference.rerandomise(mae, 5)
+    small_models.rerandomise(mae, 5)
     torch.save(mae.state_dict(), tmp_path / f"TerraMind_v1_{size}.pt")
     tokenizer = official.build_tokenizer("LULC")
     torch.save(tokenizer.state_dict(), tmp_path / "TerraMind_Tokenizer_LULC.pt")
@@ -240,7 +259,7 @@ def test_embeddings_agree_at_official_size(
 
 @pytest.mark.parametrize("seed", [0, 1])
 def test_small_models_agree_from_export_to_result(
-    seed: int, official: Any, reference: Any, tmp_path: Path
+    seed: int, official: Any, reference: Any, small_models: Any, tmp_path: Path
 ) -> None:
     """New random weights, skeletons exported here and now, both runtimes."""
     import torch
@@ -248,16 +267,16 @@ def test_small_models_agree_from_export_to_result(
     from training.export.make_reference import mae_skeleton, save_checkpoint, tokenizer_skeleton
 
     size, books = "tiny" if seed else "base", {"DEM": "4-3-2", "NDVI": "3-3-2"}
-    small = reference.Small(size, codebooks=books, images=("S2L2A", "S1GRD"))
+    small = small_models.Small(size, codebooks=books, images=("S2L2A", "S1GRD"))
     torch.manual_seed(seed)
-    mae = reference.build_mae(small)
-    reference.rerandomise(mae, seed)
+    mae = small_models.build_mae(small)
+    small_models.rerandomise(mae, seed)
     save_checkpoint(mae.state_dict(), tmp_path / "TerraMind_v1_x.pt")
     mae_skeleton(small, "x", mae, tmp_path / "skeletons" / "x.zip")
     built = {}
     for target in small.targets:
-        built[target] = reference.build_tokenizer(small, target)
-        reference.rerandomise(built[target], seed)
+        built[target] = small_models.build_tokenizer(small, target)
+        small_models.rerandomise(built[target], seed)
         save_checkpoint(built[target].state_dict(), tmp_path / f"TerraMind_Tokenizer_{target}.pt")
         tokenizer_skeleton(target, built[target], small.tile, tmp_path / "skeletons" / f"x-{target}.zip")
     pack = convert_checkpoint(
@@ -269,7 +288,7 @@ def test_small_models_agree_from_export_to_result(
         skeletons=tmp_path / "skeletons",
         torch=True,
     )
-    with reference.small_vocabularies(small):
+    with small_models.small_vocabularies(small):
         model = reference.generation(
             small.arguments, mae.state_dict(), built, small.images, small.targets, tile=small.tile
         )

@@ -17,25 +17,19 @@ import torch
 
 from . import official
 from .graphs import decoder_graph, mae_graphs, tokenize_graph
-from .reference import (
+from .reference import diffused, embedded, filtered, generation, run, spelled, synthetic_scene
+from .skeleton import depths, export, write
+from .small_models import (
     Small,
     build_mae,
     build_tokenizer,
     checkpoint,
     coords_tokenizer,
-    diffused,
-    embedded,
-    filtered,
-    generation,
     rerandomise,
-    run,
     small_vocabularies,
-    spelled,
-    synthetic_scene,
     talkative,
     write_vocabulary,
 )
-from .skeleton import depths, export, write
 
 FOLDER = Path(__file__).resolve().parents[2] / "tests" / "parity" / "reference"
 
