@@ -10,9 +10,11 @@ from qgis.gui import QgsCollapsibleGroupBox
 from qgis.PyQt.QtCore import QSize, Qt
 from qgis.PyQt.QtWidgets import (
     QComboBox,
+    QFrame,
     QGridLayout,
     QHBoxLayout,
     QLabel,
+    QScrollArea,
     QSizePolicy,
     QStyle,
     QVBoxLayout,
@@ -160,3 +162,28 @@ def find_data(combo: QComboBox, data: object) -> int:
         if combo.itemData(index) == data:
             return index
     return -1
+
+
+def lay_out_panel(panel: QWidget, upper: Sequence[QWidget], lower: Sequence[QWidget]) -> None:
+    """A panel's two halves: what is set, which scrolls, and below it what always shows."""
+    fields = QWidget(panel)
+    column = QVBoxLayout(fields)
+    column.setContentsMargins(9, 3, 9, 6)
+    column.setSpacing(9)
+    for widget in upper:
+        column.addWidget(widget)
+    column.addStretch(1)
+    scroll = QScrollArea(panel)
+    scroll.setWidgetResizable(True)
+    scroll.setFrameShape(QFrame.Shape.NoFrame)
+    scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+    scroll.setWidget(fields)
+    bottom = QVBoxLayout()
+    bottom.setContentsMargins(9, 0, 9, 9)
+    bottom.setSpacing(6)
+    for widget in lower:
+        bottom.addWidget(widget)
+    layout = QVBoxLayout(panel)
+    layout.setContentsMargins(0, 0, 0, 0)
+    layout.addWidget(scroll, 1)
+    layout.addLayout(bottom)

@@ -8,18 +8,18 @@ from dataclasses import replace
 from typing import Any, Optional
 
 from qgis.core import QgsRasterLayer
-from qgis.PyQt.QtCore import Qt, QTimer
-from qgis.PyQt.QtWidgets import QFrame, QScrollArea, QVBoxLayout, QWidget
+from qgis.PyQt.QtCore import QTimer
+from qgis.PyQt.QtWidgets import QWidget
 
 from .. import runs, settings
 from ..i18n import tr
 from ..models_list import error_lines
-from ..words import layer_word, listing, progress_word
+from ..words import layer_word, progress_word
 from ..workbench import Workbench
 from .area_box import LAYER, AreaBox
 from .elevation_box import ElevationBox
-from .field import Fields, Note
-from .forecasting import Timer, disk_problem, forecast_words
+from .field import Fields, Note, lay_out_panel
+from .forecasting import Timer, forecast_words
 from .inputs_box import InputsBox
 from .quality_box import QualityBox
 from .run_bar import RunBar
@@ -71,33 +71,16 @@ class GeneratePanel(QWidget):
         self.runner.ended.connect(self.refresh)
 
     def _lay_out(self) -> None:
-        fields = QWidget(self)
         rows = (
             (tr("From"), self.inputs, self.source.combo),
             (tr("Over"), self.area, self.area.buttons["map"]),
             (tr("Into"), self.targets, self.targets),
         )
-        column = QVBoxLayout(fields)
-        column.setContentsMargins(9, 3, 9, 6)
-        column.setSpacing(9)
-        column.addWidget(Fields(rows, fields))
-        for fold in (self.quality, self.elevation, self.save):
-            column.addWidget(fold)
-        column.addStretch(1)
-        scroll = QScrollArea(self)
-        scroll.setWidgetResizable(True)
-        scroll.setFrameShape(QFrame.Shape.NoFrame)
-        scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        scroll.setWidget(fields)
-        bottom = QVBoxLayout()
-        bottom.setContentsMargins(9, 0, 9, 9)
-        bottom.setSpacing(6)
-        for widget in (self.problem, self.starter, self.bar):
-            bottom.addWidget(widget)
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(0, 0, 0, 0)
-        layout.addWidget(scroll, 1)
-        layout.addLayout(bottom)
+        lay_out_panel(
+            self,
+            (Fields(rows, self), self.quality, self.elevation, self.save),
+            (self.problem, self.starter, self.bar),
+        )
 
     # What other parts of the plugin ask for.
 
@@ -225,7 +208,7 @@ class GeneratePanel(QWidget):
         if not self._done:
             self._offer_other(request.outputs)
         self.area.forecast.setText(forecast_words(found, timing=self.timer.running))
-        return self._can_save(request, found.bytes_needed)
+        return self.save.accepts(request.outputs.values(), found.bytes_needed)
 
     def _offer_other(self, outputs: Any) -> None:
         """An interrupted run to the same files, from before the map moved or QGIS was closed."""
@@ -252,25 +235,6 @@ class GeneratePanel(QWidget):
         except TerraneError as error:
             self.elevation.note.say(str(error))
             self.elevation.setCollapsed(False)
-            return False
-        return True
-
-    def _can_save(self, request: Any, needed: int) -> bool:
-        folder = self.save.path()
-        if folder and (not os.path.isdir(folder) or not os.access(folder, os.W_OK)):
-            self.save.complain(tr("This folder does not exist or cannot be written."))
-            return False
-        short = disk_problem(folder, needed)
-        if short:
-            self.save.complain(short)
-            return False
-        there = [os.path.basename(path) for path in request.outputs.values() if os.path.exists(path)]
-        if there and not self.save.overwrite.isChecked():
-            self.save.complain(
-                tr("{files} already there; choose another folder, or replace files that exist.").format(
-                    files=listing(there)
-                )
-            )
             return False
         return True
 

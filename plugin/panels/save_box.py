@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable
 from typing import Optional
 
 from qgis.gui import QgsFileWidget
@@ -12,7 +13,9 @@ from qgis.PyQt.QtWidgets import QCheckBox, QSizePolicy, QWidget
 
 from ..i18n import tr
 from ..settings import Choices
+from ..words import listing
 from .field import Fold, Note
+from .forecasting import disk_problem
 
 
 class SaveBox(Fold):
@@ -59,3 +62,23 @@ class SaveBox(Fold):
         self.note.say(words)
         if words:
             self.setCollapsed(False)
+
+    def accepts(self, paths: Iterable[str], needed: int) -> bool:
+        """Whether results can go there: files to ``paths``, ``needed`` bytes; says what is in the way."""
+        folder = self.path()
+        if folder and (not os.path.isdir(folder) or not os.access(folder, os.W_OK)):
+            self.complain(tr("This folder does not exist or cannot be written."))
+            return False
+        short = disk_problem(folder, needed)
+        if short:
+            self.complain(short)
+            return False
+        there = [os.path.basename(path) for path in paths if os.path.exists(path)]
+        if there and not self.overwrite.isChecked():
+            self.complain(
+                tr("{files} already there; choose another folder, or replace files that exist.").format(
+                    files=listing(there)
+                )
+            )
+            return False
+        return True

@@ -8,16 +8,16 @@ from dataclasses import replace
 from typing import Any, Optional
 
 from qgis.core import QgsRasterLayer
-from qgis.PyQt.QtCore import Qt, QTimer
-from qgis.PyQt.QtWidgets import QCheckBox, QFrame, QScrollArea, QVBoxLayout, QWidget
+from qgis.PyQt.QtCore import QTimer
+from qgis.PyQt.QtWidgets import QCheckBox, QVBoxLayout, QWidget
 
 from .. import predictions, results, settings
 from ..i18n import tr
 from ..words import input_word, listing
 from ..workbench import Workbench
 from .area_box import LAYER, AreaBox
-from .field import Fields, Note, link, together, wrapped
-from .forecasting import disk_problem, forecast_words
+from .field import Fields, Note, lay_out_panel, link, together, wrapped
+from .forecasting import forecast_words
 from .inputs_box import InputsBox
 from .run_bar import RunBar
 from .running import Runner
@@ -73,36 +73,15 @@ class SegmentPanel(QWidget):
         inner.setSpacing(6)
         inner.addWidget(self.makes)
         inner.addWidget(self.probability)
-        fields = QWidget(self)
         self.rows = Fields(
             (
                 (tr("From"), self.inputs, self.source.combo),
                 (tr("Over"), self.area, self.area.buttons["map"]),
                 (tr("Into"), into, self.probability),
             ),
-            fields,
+            self,
         )
-        column = QVBoxLayout(fields)
-        column.setContentsMargins(9, 3, 9, 6)
-        column.setSpacing(9)
-        column.addWidget(self.needs)
-        column.addWidget(self.rows)
-        column.addWidget(self.save)
-        column.addStretch(1)
-        scroll = QScrollArea(self)
-        scroll.setWidgetResizable(True)
-        scroll.setFrameShape(QFrame.Shape.NoFrame)
-        scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        scroll.setWidget(fields)
-        bottom = QVBoxLayout()
-        bottom.setContentsMargins(9, 0, 9, 9)
-        bottom.setSpacing(6)
-        bottom.addWidget(self.problem)
-        bottom.addWidget(self.bar)
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(0, 0, 0, 0)
-        layout.addWidget(scroll, 1)
-        layout.addLayout(bottom)
+        lay_out_panel(self, (self.needs, self.rows, self.save), (self.problem, self.bar))
 
     def _connect(self) -> None:
         for box in (self.inputs, self.area, self.save):
@@ -233,7 +212,7 @@ class SegmentPanel(QWidget):
         self._done = found.tiles_done
         self.bar.offer(found.tiles_done, found.tiles)
         self.area.forecast.setText(forecast_words(found, offer=False))
-        return self._can_save(request, found.bytes_needed)
+        return self.save.accepts(request.outputs.values(), found.bytes_needed)
 
     def _no_model(self) -> str:
         choose = link(together(tr("Choose or convert one…")))
@@ -245,25 +224,6 @@ class SegmentPanel(QWidget):
         card = self.bench.models.card
         there = {scene.modality for scene in self.inputs.scenes}
         return [input_word(modality) for modality in card.inputs if modality not in there]
-
-    def _can_save(self, request: Any, needed: int) -> bool:
-        folder = self.save.path()
-        if folder and (not os.path.isdir(folder) or not os.access(folder, os.W_OK)):
-            self.save.complain(tr("This folder does not exist or cannot be written."))
-            return False
-        short = disk_problem(folder, needed)
-        if short:
-            self.save.complain(short)
-            return False
-        there = [os.path.basename(path) for path in request.outputs.values() if os.path.exists(path)]
-        if there and not self.save.overwrite.isChecked():
-            self.save.complain(
-                tr("{files} already there; choose another folder, or replace files that exist.").format(
-                    files=listing(there)
-                )
-            )
-            return False
-        return True
 
     def _request(self, folder: str = "") -> Any:
         """The frozen request of what the fields say now. Raises TerraneError."""

@@ -9,8 +9,8 @@ from dataclasses import replace
 from typing import Any, Callable, Optional
 
 from qgis.core import QgsProcessingUtils, QgsProject, QgsRasterLayer
-from qgis.PyQt.QtCore import Qt, QTimer
-from qgis.PyQt.QtWidgets import QComboBox, QFrame, QScrollArea, QSizePolicy, QVBoxLayout, QWidget
+from qgis.PyQt.QtCore import QTimer
+from qgis.PyQt.QtWidgets import QComboBox, QSizePolicy, QWidget
 
 from .. import results, settings, similarity
 from ..i18n import tr
@@ -19,7 +19,7 @@ from ..layers import gdal_source
 from ..workbench import Workbench
 from .area_box import LAYER, AreaBox
 from .examples_box import ExamplesBox
-from .field import Fields, Note, find_data, link, together, wrapped
+from .field import Fields, Note, find_data, lay_out_panel, link, together, wrapped
 from .forecasting import disk_problem, forecast_words
 from .inputs_box import InputsBox
 from .run_bar import RunBar
@@ -79,7 +79,6 @@ class SimilarPanel(QWidget):
         self._connect()
 
     def _lay_out(self) -> None:
-        fields = QWidget(self)
         self.rows = Fields(
             (
                 (tr("In"), self.within, self.within),
@@ -88,29 +87,10 @@ class SimilarPanel(QWidget):
                 (tr("Like"), self.examples, self.examples.pick),
                 (tr("Show"), self.threshold, self.threshold.slider),
             ),
-            fields,
+            self,
         )
-        self.hint = wrapped(fields)
-        column = QVBoxLayout(fields)
-        column.setContentsMargins(9, 3, 9, 6)
-        column.setSpacing(9)
-        column.addWidget(self.rows)
-        column.addWidget(self.hint)
-        column.addStretch(1)
-        scroll = QScrollArea(self)
-        scroll.setWidgetResizable(True)
-        scroll.setFrameShape(QFrame.Shape.NoFrame)
-        scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        scroll.setWidget(fields)
-        bottom = QVBoxLayout()
-        bottom.setContentsMargins(9, 0, 9, 9)
-        bottom.setSpacing(6)
-        bottom.addWidget(self.problem)
-        bottom.addWidget(self.bar)
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(0, 0, 0, 0)
-        layout.addWidget(scroll, 1)
-        layout.addLayout(bottom)
+        self.hint = wrapped(self)
+        lay_out_panel(self, (self.rows, self.hint), (self.problem, self.bar))
 
     def _connect(self) -> None:
         self.within.currentIndexChanged.connect(lambda: self._within_changed())
