@@ -8,6 +8,7 @@ counts where both rasters have a number and the mask, where one is given, says s
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Any, Optional
 
 import numpy as np
@@ -22,6 +23,10 @@ WINDOW, SIGMA = 11, 1.5
 
 K1, K2 = 0.01, 0.03
 """Constants that keep the quotients stable: Wang et al. 2004, section III-B."""
+
+FLAT = 1.0
+"""Standard deviation of heights in metres up to which a tile is flat: elevation models in whole metres, as many
+are stored, show steps there and no relief."""
 
 
 def _pair(truth: Array, guess: Array, valid: Optional[Mask]) -> tuple[Float64, Float64, Mask]:
@@ -137,6 +142,48 @@ class Detail:
         return math.sqrt(_ratio(self._truth, self._count))
 
 
+class TileDetail:
+    """Correlation of relief within tiles: each tile's mean is taken out, and every tile counts alike.
+
+    Tiles lie side by side from the raster's first corner; those that would reach beyond its last row or
+    column are left out, and a raster that is smaller than a tile is one tile. A tile counts where at least
+    half of its pixels do, and where the standard deviation of its truth is larger than ``FLAT``: what is
+    flat has nothing to find. A guess without any relief correlates with nothing: 0.
+    """
+
+    def __init__(self, size: int) -> None:
+        self.size = size
+        """Side of a tile in pixels."""
+        self._found: list[tuple[float, float]] = []
+
+    def add(self, truth: Array, guess: Array, valid: Optional[Mask] = None) -> None:
+        """Count the tiles of one chip, (h, w) or (1, h, w) in metres; rasters of several bands are refused."""
+        first, second, counts = _pair(truth, guess, valid)
+        if len(first) != 1:
+            raise ValueError(f"relief has one band, not {len(first)}")
+        height, width = first.shape[1:]
+        high, wide = min(self.size, height), min(self.size, width)
+        for row in range(0, height - high + 1, high):
+            for column in range(0, width - wide + 1, wide):
+                place = (0, slice(row, row + high), slice(column, column + wide))
+                self._tile(first[place], second[place], counts[place])
+
+    def _tile(self, truth: Float64, guess: Float64, counts: Mask) -> None:
+        x, y = truth[counts], guess[counts]
+        if 2 * len(x) < counts.size or not x.std() > FLAT:
+            return
+        relief = float(x.max() - x.min())
+        x, y = x - x.mean(), y - y.mean()
+        scale = math.sqrt(float(x @ x) * float(y @ y))
+        self._found.append((relief, float(x @ y) / scale if scale > 1e-9 * float(x @ x) else 0.0))
+
+    def over(self, relief: float = 0.0) -> tuple[float, int]:
+        """Mean correlation, −1 to 1, of the tiles whose truth spans more than ``relief`` metres from lowest to
+        highest, and how many these are; NaN where there is none."""
+        found = [correlation for span, correlation in self._found if span > relief]
+        return _ratio(sum(found), len(found)), len(found)
+
+
 class Confusion:
     """Which class was taken for which: a matrix over as many chips as are added."""
 
@@ -164,6 +211,13 @@ class Confusion:
     def accuracy(self) -> float:
         """Part of the pixels whose class is right, 0 to 1; NaN where nothing was added."""
         return _ratio(np.trace(self.matrix), self.matrix.sum())
+
+    def grouped(self, classes: Sequence[int]) -> float:
+        """Accuracy where some classes are one and all others another, 0 to 1; NaN where nothing was added."""
+        inside = np.zeros(len(self.matrix), np.bool_)
+        inside[list(classes)] = True
+        right = self.matrix[np.ix_(inside, inside)].sum() + self.matrix[np.ix_(~inside, ~inside)].sum()
+        return _ratio(right, self.matrix.sum())
 
     @property
     def present(self) -> list[int]:

@@ -239,14 +239,15 @@ class _Run:
         """One pair on all of its chips."""
         modality = MODALITIES[pair.target]
         data_range = None if modality.classes else self._range(pair.target)
-        whole = Scores(modality, data_range)
+        tile = self._plan.pack.tile
+        whole = Scores(modality, data_range, tile)
         figures: dict[str, dict[str, Any]] = {}
         for name in names:
             self._cancel.raise_if_set()
             self._say(f"{name} {pair}")
             truth, guess, inputs = self._chip(pair, name)
             valid: Mask = np.isfinite(truth).all(axis=0) & np.isfinite(guess).all(axis=0)
-            one = Scores(modality, data_range)
+            one = Scores(modality, data_range, tile)
             for scores in (one, whole):
                 scores.add(truth, guess, valid)
             figures[name] = one.figures()

@@ -16,6 +16,7 @@ from ..packs.manifest import Pack
 from ..presets import Options
 from .chips import Pair
 from .evaluate_pictures import number
+from .evaluate_scores import GROUPS, RELIEF
 from .machine import peak_rss_mb
 from .request import SCHEMA
 
@@ -232,7 +233,9 @@ def _paper_note() -> str:
 LEVELS_NOTE = (
     "One image does not show how high above the sea its ground lies. Here the mean of each chip is taken out "
     "of truth and result, which leaves the relief. A flat surface scores the relief itself: an RMSE below "
-    "that, and a correlation above 0, is what the model knows."
+    "that, and a correlation above 0, is what the model knows. Tile by tile, the mean of each tile of the "
+    "model's size is taken out instead, tiles lying side by side from each chip's first corner, and every tile "
+    "with more than 1 m of relief (standard deviation) counts alike; the number of tiles is in brackets."
 )
 
 
@@ -241,13 +244,16 @@ def _levels_section(comparisons: Sequence[Comparison]) -> list[str]:
     for c in comparisons:
         about = c.overall["about_mean"]
         figures = [_cell(about, key) for key in ("rmse", "flat_rmse", "correlation")]
-        rows.append([_arrow(c.pair), len(c.chips), *figures, _cell(c.overall, "bias")])
+        tiles = [_tiles(c.overall, end) for end in ("", "_over_relief")]
+        rows.append([_arrow(c.pair), len(c.chips), *figures, *tiles, _cell(c.overall, "bias")])
     head = [
         "pair",
         "chips",
         "RMSE about the mean, m",
         "of a flat surface, m",
         "detail correlation",
+        "tile by tile",
+        f"tiles with more than {RELIEF:.0f} m from lowest to highest",
         "bias, m",
     ]
     return [
@@ -259,14 +265,27 @@ def _levels_section(comparisons: Sequence[Comparison]) -> list[str]:
     ]
 
 
+def _tiles(figures: Mapping[str, Any], end: str) -> str:
+    tiles = figures["tiles"]
+    return f"{_cell(tiles, f'correlation{end}')} ({tiles[f'count{end}']})"
+
+
 def _classes_section(comparisons: Sequence[Comparison]) -> list[str]:
     rows = [
-        [_arrow(c.pair), len(c.chips), _share(c.overall, "accuracy"), _cell(c.overall, "mean_iou")]
+        [
+            _arrow(c.pair),
+            len(c.chips),
+            _share(c.overall, "accuracy"),
+            _cell(c.overall, "mean_iou"),
+            *(_share(c.overall["groups"], group) for group in GROUPS),
+        ]
         for c in comparisons
     ]
-    lines = ["", "## Classes", *_table(["pair", "chips", "overall accuracy", "mean IoU"], rows), ""]
+    head = ["pair", "chips", "overall accuracy", "mean IoU", *(f"{g} against the rest" for g in GROUPS)]
+    lines = ["", "## Classes", *_table(head, rows), ""]
     lines.append(
-        "Mean IoU is taken over the classes that are there in truth; pixels without data do not count."
+        "Mean IoU is taken over the classes that are there in truth; pixels without data do not count. The last "
+        "column is the accuracy where these classes are one and all others another."
     )
     for c in comparisons:
         iou, confusion = c.overall["iou"], c.overall["confusion"]

@@ -4,30 +4,39 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from typing import Any, Optional
 
 import numpy as np
 
 from ..io.base import Float32, Mask
-from ..metrics import Confusion, Detail, Errors, psnr, ssim
+from ..metrics import Confusion, Detail, Errors, TileDetail, psnr, ssim
 from ..modalities import LAND_COVER_NODATA, Modality
 
 LEVELLED = ("DEM",)
 """Targets whose mean level cannot be known from one image."""
 
+RELIEF = 100.0
+"""Metres from a tile's lowest to its highest point above which its detail is also counted by itself."""
+
+GROUPS: Mapping[str, tuple[str, ...]] = {"trees + crops + rangeland": ("Trees", "Crops", "Rangeland")}
+"""Classes that are also counted as one against all others: crops, rangeland and open woodland look alike in
+one image, and maps that people made do not agree on them."""
+
 
 class Scores:
     """Sums over chips of one target.
 
-    ``data_range`` is the span of the true values that SSIM and PSNR are taken with, in the unit.
+    ``data_range`` is the span of the true values that SSIM and PSNR are taken with, in the unit; ``tile`` is
+    the side in pixels of the tiles within which relief is compared.
     """
 
-    def __init__(self, modality: Modality, data_range: Optional[float]) -> None:
+    def __init__(self, modality: Modality, data_range: Optional[float], tile: int = 224) -> None:
         self._modality = modality
         self._range = math.nan if data_range is None else data_range
         self._errors = Errors(len(modality.bands))
         self._similarity: list[float] = []
-        self._detail = Detail()
+        self._detail, self._tiles = Detail(), TileDetail(tile)
         self._confusion = Confusion(len(modality.classes), ignore=LAND_COVER_NODATA)
 
     def add(self, truth: Float32, guess: Float32, valid: Mask) -> None:
@@ -44,6 +53,7 @@ class Scores:
             self._similarity.append(value)
         if self._modality.id in LEVELLED:
             self._detail.add(truth, guess, valid)
+            self._tiles.add(truth, guess, valid)
 
     def figures(self) -> dict[str, Any]:
         """What was measured, six digits each; a figure that has no value is absent."""
@@ -69,7 +79,19 @@ class Scores:
                 "flat_rmse": self._detail.flat_rmse,
                 "correlation": self._detail.correlation,
             }
+            figures["tiles"] = self._tile_figures()
         return figures
+
+    def _tile_figures(self) -> dict[str, Any]:
+        (mean, count), (high, steep) = self._tiles.over(), self._tiles.over(RELIEF)
+        return {
+            "side": self._tiles.size,
+            "count": count,
+            "correlation": mean,
+            "relief": RELIEF,
+            "count_over_relief": steep,
+            "correlation_over_relief": high,
+        }
 
     def _class_figures(self) -> dict[str, Any]:
         confusion = self._confusion
@@ -80,6 +102,10 @@ class Scores:
             "accuracy": confusion.accuracy,
             "mean_iou": confusion.mean_iou,
             "iou": {names[value]: confusion.iou[value] for value in listed},
+            "groups": {
+                group: confusion.grouped([value for value, name in names.items() if name in members])
+                for group, members in GROUPS.items()
+            },
             "confusion": {
                 "classes": [names[value] for value in listed],
                 "matrix": confusion.matrix[np.ix_(listed, listed)].tolist(),

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
-from terrane.inference.metrics import Confusion, Detail, Errors, psnr, ssim
+from terrane.inference.metrics import Confusion, Detail, Errors, TileDetail, psnr, ssim
 
 
 def hills() -> tuple[np.ndarray, np.ndarray]:
@@ -116,6 +116,58 @@ def test_detail_against_a_flat_guess() -> None:
     detail.add(slope, np.full_like(slope, 50.0))
     assert math.isnan(detail.correlation)
     assert detail.rmse == pytest.approx(detail.flat_rmse)
+
+
+def ramp(side: int, step: float) -> np.ndarray:
+    """(side, side) metres, rising by ``step`` from column to column."""
+    return np.tile(step * np.arange(side, dtype=np.float64), (side, 1))
+
+
+def test_detail_tile_by_tile_takes_out_the_level_of_each() -> None:
+    truth = np.block([[ramp(8, 20.0), ramp(8, 20.0) + 900], [ramp(8, 1.0), ramp(8, 0.1)]])
+    guess = np.block([[ramp(8, 5.0), -ramp(8, 3.0)], [np.full((8, 8), 7.0), ramp(8, 9.0)]])
+    tiles = TileDetail(8)
+    tiles.add(truth, guess)
+    # The last tile is flat (a standard deviation of 0.23 m); the third is guessed flat.
+    assert tiles.over() == (pytest.approx((1 - 1 + 0) / 3), 3)
+    assert tiles.over(100) == (pytest.approx(0), 2)
+    assert tiles.over(139) == (pytest.approx(0), 2)
+    assert tiles.over(140)[1] == 0
+    assert math.isnan(tiles.over(140)[0])
+
+
+def test_detail_of_a_tile_is_numpys_correlation() -> None:
+    truth, guess = hills()
+    tiles = TileDetail(20)
+    tiles.add(truth[None], guess[None])
+    places = [(slice(r, r + 20), slice(c, c + 20)) for r in (0, 20) for c in (0, 20)]
+    each = [np.corrcoef(truth[p].ravel(), guess[p].ravel())[0, 1] for p in places]
+    assert tiles.over() == (pytest.approx(np.mean(each)), 4)  # columns 40 to 51 hold no whole tile
+
+
+def test_detail_of_a_raster_smaller_than_a_tile_and_of_one_with_holes() -> None:
+    truth, guess = hills()
+    tiles = TileDetail(224)
+    tiles.add(truth, guess)
+    assert tiles.over() == (pytest.approx(np.corrcoef(truth.ravel(), guess.ravel())[0, 1]), 1)
+    half = np.zeros(truth.shape, bool)
+    half[:20] = True
+    tiles.add(truth, guess, half)
+    half[19] = False  # less than half of the pixels
+    tiles.add(truth, guess, half)
+    expected = [np.corrcoef(truth[:n].ravel(), guess[:n].ravel())[0, 1] for n in (40, 20)]
+    assert tiles.over() == (pytest.approx(np.mean(expected)), 2)
+    with pytest.raises(ValueError, match="one band"):
+        tiles.add(np.zeros((2, 3, 3)), np.zeros((2, 3, 3)))
+
+
+def test_classes_taken_as_one() -> None:
+    confusion = Confusion(5, ignore=0)
+    confusion.add(np.array([1, 1, 2, 2, 3, 4]), np.array([1, 2, 2, 3, 4, 1]))
+    assert confusion.accuracy == pytest.approx(2 / 6)
+    assert confusion.grouped((1, 2)) == pytest.approx((3 + 1) / 6)
+    assert confusion.grouped((1, 2, 3, 4)) == 1
+    assert math.isnan(Confusion(3).grouped((1,)))
 
 
 def test_confusion_by_hand() -> None:
