@@ -2,14 +2,20 @@
 """The starter model: TerraMind's own modules with small dimensions.
 
 ``build_mae`` and ``build_tokenizer`` return terratorch modules whose ``state_dict()`` has the official
-layout, so that the ordinary converter binds them like the official checkpoints. Needs terratorch.
+layout, so that the ordinary converter binds them like the official checkpoints; they need terratorch.
+The tables and ``coords_ids`` need numpy alone.
 """
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from functools import partial
+from pathlib import Path
 from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
 
 TILE = 112
 PATCH = 8
@@ -28,42 +34,75 @@ MAE: Mapping[str, Any] = {
     "gated_mlp": False,
 }
 
-#: Standardisation of the raw input: TerraMind v1's own statistics (terratorch,
-#: ``terramind_register.v1_pretraining_mean`` / ``_std``), reflectance x 10000.
+_S2L2A_MEAN = (
+    *(1390.458, 1503.317, 1718.197, 1853.91, 2199.1, 2779.975),
+    *(2987.011, 3083.234, 3132.22, 3162.988, 2424.884, 1857.648),
+)
+_S2L2A_STD = (
+    *(2106.761, 2141.107, 2038.973, 2134.138, 2085.321, 1889.926),
+    *(1820.257, 1871.918, 1753.829, 1797.379, 1434.261, 1334.311),
+)
+_S1GRD_MEAN, _S1GRD_STD = (-12.599, -20.293), (5.195, 5.890)
+
+#: What enters as pixels. Standardised with TerraMind v1's own statistics (terratorch,
+#: ``terramind_register.v1_pretraining_mean`` / ``_std``), in each modality's unit and order of bands.
+#: ``offset``: Sentinel-2 values come without the offset that products carry since baseline 04.00.
 INPUTS: Mapping[str, Mapping[str, Any]] = {
     "S2L2A": {
         "key": "untok_sen2l2a@224",
         "bands": ("B01", "B02", "B03", "B04", "B05", "B06", "B07", "B08", "B8A", "B09", "B11", "B12"),
         "unit": "reflectance × 10000",
+        "offset": "remove",
+        "mean": _S2L2A_MEAN,
+        "std": _S2L2A_STD,
+    },
+    "S2L1C": {
+        "key": "untok_sen2l1c@224",
+        "bands": ("B01", "B02", "B03", "B04", "B05", "B06", "B07", "B08", "B8A", "B09", "B10", "B11", "B12"),
+        "unit": "reflectance × 10000",
+        "offset": "remove",
         "mean": (
-            1390.458,
-            1503.317,
-            1718.197,
-            1853.91,
-            2199.1,
-            2779.975,
-            2987.011,
-            3083.234,
-            3132.22,
-            3162.988,
-            2424.884,
-            1857.648,
+            *(2357.089, 2137.385, 2018.788, 2082.986, 2295.651, 2854.537, 3122.849),
+            *(3040.56, 3306.481, 1473.847, 506.07, 2472.825, 1838.929),
         ),
         "std": (
-            2106.761,
-            2141.107,
-            2038.973,
-            2134.138,
-            2085.321,
-            1889.926,
-            1820.257,
-            1871.918,
-            1753.829,
-            1797.379,
-            1434.261,
-            1334.311,
+            *(1624.683, 1675.806, 1557.708, 1833.702, 1823.738, 1733.977, 1732.131),
+            *(1679.732, 1727.26, 1024.687, 442.165, 1331.411, 1160.419),
         ),
     },
+    "RGB": {
+        "key": "untok_sen2rgb@224",
+        "bands": ("R", "G", "B"),
+        "unit": "0–255",
+        "offset": "none",
+        "mean": (87.271, 80.931, 66.667),
+        "std": (58.767, 47.663, 42.631),
+    },
+    "S1GRD": {
+        "key": "untok_sen1grd@224",
+        "bands": ("VV", "VH"),
+        "unit": "dB",
+        "offset": "none",
+        "mean": _S1GRD_MEAN,
+        "std": _S1GRD_STD,
+    },
+    "DEM": {
+        "key": "untok_dem@224",
+        "bands": ("DEM",),
+        "unit": "m",
+        "offset": "none",
+        "mean": (670.665,),
+        "std": (951.272,),
+    },
+}
+
+#: The place on the Earth, which enters as a text of three words: latitude, longitude, end.
+COORDS: Mapping[str, Any] = {
+    "key": "coords",
+    "bands": ("lon", "lat"),
+    "unit": "degrees",
+    "offset": "none",
+    "length": 4,  # of terratorch's ``MODALITY_INFO["coords"]["max_tokens"]``
 }
 
 #: Settings of a diffusion decoder: TerraMind's own.
@@ -78,20 +117,20 @@ DIFFUSION: Mapping[str, Any] = {
 }
 
 #: What is generated. DEM statistics are the starter's own: one image does not show how high a place lies, so
-#: it learns relief alone, each tile about a constant height, and mean +- 1 std spans that relief,
+#: it learns relief alone, each tile about 0 m, and mean +- 1 std spans that relief,
 #: since the diffusion decoder's clamp limits its output to that range.
 TARGETS: Mapping[str, Mapping[str, Any]] = {
     "DEM": {
         "key": "tok_dem@224",
         "decoder": "diffusion",
-        "codebook": (8, 6, 5, 4),
+        "codebook": (7, 6, 5, 4),
         "channels": 1,
         "unit": "m",
-        "mean": (600.0,),
+        "mean": (0.0,),
         "std": (250.0,),
         "clamp": 1.0,
         "diffusion": DIFFUSION,
-        "note": "Relief in metres about a constant level of 600 m: how high the place lies is not known.",
+        "note": "Relief in metres about a level of 0: how high the place lies is not known.",
         # Two channels a group of GroupNorm(32), or a tile's mean would be normalised away.
         "unet": {
             "patch_size": 8,
@@ -115,13 +154,35 @@ TARGETS: Mapping[str, Mapping[str, Any]] = {
     "NDVI": {
         "key": "tok_ndvi@224",
         "decoder": "direct",
-        "codebook": (8, 5, 5, 4),
+        "codebook": (8, 5, 4, 4),
         "channels": 1,
         "unit": "",
         "mean": (0.327,),
         "std": (0.322,),
         "vit": {"dim": 64, "depth": 2, "heads": 2},
         "encoder": {"dim": 96, "depth": 2, "heads": 3},
+    },
+    "S1GRD": {
+        "key": "tok_sen1grd@224",
+        "decoder": "direct",
+        "codebook": (6, 6, 5, 4),
+        "channels": 2,
+        "unit": "dB",
+        "mean": _S1GRD_MEAN,
+        "std": _S1GRD_STD,
+        "vit": {"dim": 96, "depth": 2, "heads": 3},
+        "encoder": {"dim": 96, "depth": 2, "heads": 3},
+    },
+    "S2L2A": {
+        "key": "tok_sen2l2a@224",
+        "decoder": "direct",
+        "codebook": (6, 6, 5, 5),
+        "channels": 12,
+        "unit": "reflectance × 10000",
+        "mean": _S2L2A_MEAN,
+        "std": _S2L2A_STD,
+        "vit": {"dim": 128, "depth": 2, "heads": 4},
+        "encoder": {"dim": 128, "depth": 2, "heads": 4},
     },
 }
 
@@ -132,15 +193,27 @@ SETTINGS: Mapping[str, Any] = {
     "tile": TILE,
     "patch": PATCH,
     "gsd": 10.0,
-    "chain": False,
+    "chain": True,
     "mae": MAE,
     "inputs": INPUTS,
+    "coords": COORDS,
     "targets": TARGETS,
     "notice": "starter model, trained on simulated scenes: for trying things out",
 }
 
 #: File names of the checkpoints in a run folder, laid out like the official ones.
 MAE_FILE = "TerraMind_v1_starter.pt"
+COORDS_FILE = "coords/config.json"
+
+#: Ids of a vocabulary of coordinates, those of terratorch's blank one (``build_blank_wordpiece``).
+SPECIAL = ("[PAD]", "[UNK]", "[SOS]", "[EOS]", "[S_0]", "[S_1]", "[S_2]")
+EOS = SPECIAL.index("[EOS]")
+#: Words a degree: terratorch's ``CoordsTokenizer`` writes places on a grid of 0.25 degrees.
+A_DEGREE = 4
+LATITUDES, LONGITUDES = 180 * A_DEGREE + 1, 360 * A_DEGREE + 1
+FIRST_LATITUDE = len(SPECIAL)
+FIRST_LONGITUDE = FIRST_LATITUDE + LATITUDES
+WORDS = FIRST_LONGITUDE + LONGITUDES
 
 
 def tokenizer_file(modality: str) -> str:
@@ -156,35 +229,109 @@ def vocabulary(modality: str) -> int:
     return size
 
 
+def coords_words() -> tuple[str, ...]:
+    """Return every word of the starter's coordinates by id: specials, latitudes from south, longitudes from west.
+
+    A place has one word for its latitude and one for its longitude, as terratorch expects; minus zero has none.
+    """
+    latitudes = (f"lat={i / A_DEGREE - 90:.2f}" for i in range(LATITUDES))
+    longitudes = (f"lon={i / A_DEGREE - 180:.2f}" for i in range(LONGITUDES))
+    return (*SPECIAL, *latitudes, *longitudes)
+
+
+def write_vocabulary(folder: Path) -> Path:
+    """Write the words of coordinates below a folder of checkpoints, a file of the ``tokenizers`` package."""
+    special = [
+        {"id": number, "content": word, "special": True, "normalized": False}
+        | dict.fromkeys(("single_word", "lstrip", "rstrip"), False)
+        for number, word in enumerate(SPECIAL)
+    ]
+    words = {word: number for number, word in enumerate(coords_words())}
+    content = {
+        "version": "1.0",
+        **dict.fromkeys(("truncation", "padding", "normalizer", "post_processor", "decoder")),
+        "added_tokens": special,
+        "pre_tokenizer": {"type": "WhitespaceSplit"},
+        "model": {"type": "WordLevel", "vocab": words, "unk_token": "[UNK]"},
+    }
+    path = folder / COORDS_FILE
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(content, separators=(",", ":")) + "\n", encoding="utf-8", newline="\n")
+    return path
+
+
+def coords_ids(longitude: ArrayLike, latitude: ArrayLike) -> NDArray[np.int64]:
+    """Return the ids (..., 3) of places in degrees, as the engine feeds them: latitude, longitude, end.
+
+    Rounded to 0.25 degrees, half to even; longitude from -180 to 180, latitude from -90 to 90.
+    """
+    east = np.rint(np.asarray(longitude, np.float64) * A_DEGREE).astype(np.int64)
+    north = np.rint(np.asarray(latitude, np.float64) * A_DEGREE).astype(np.int64)
+    if (np.abs(east) > 180 * A_DEGREE).any() or (np.abs(north) > 90 * A_DEGREE).any():
+        raise ValueError("a place lies outside -180 to 180 and -90 to 90 degrees")
+    lat = FIRST_LATITUDE + 90 * A_DEGREE + north
+    lon = FIRST_LONGITUDE + 180 * A_DEGREE + east
+    return np.stack([lat, lon, np.full_like(lat, EOS)], axis=-1)
+
+
 def build_mae() -> Any:
     """Return the masked autoencoder, a ``terratorch`` ``TerraMind`` in training mode with fresh weights."""
     from terratorch.models.backbones.terramind.model.decoder_embeddings import ImageTokenDecoderEmbedding
-    from terratorch.models.backbones.terramind.model.encoder_embeddings import ImageEncoderEmbedding
+    from terratorch.models.backbones.terramind.model.encoder_embeddings import (
+        ImageEncoderEmbedding,
+        ImageTokenEncoderEmbedding,
+        SequenceEncoderEmbedding,
+    )
     from terratorch.models.backbones.terramind.model.modality_info import MODALITY_INFO
     from terratorch.models.backbones.terramind.model.terramind import TerraMind
     from terratorch.models.backbones.terramind.model.tm_utils import LayerNorm
     from torch import nn
 
-    encoders = {
-        spec["key"]: ImageEncoderEmbedding(
-            num_channels=len(spec["bands"]), patch_size=PATCH, image_size=TILE, sincos_pos_emb=True
-        )
+    place = {"patch_size": PATCH, "image_size": TILE, "sincos_pos_emb": True}
+    pixels = {
+        spec["key"]: ImageEncoderEmbedding(num_channels=len(spec["bands"]), **place)
         for spec in INPUTS.values()
     }
-    decoders = {
-        spec["key"]: ImageTokenDecoderEmbedding(
-            vocab_size=vocabulary(name), patch_size=PATCH, image_size=TILE, sincos_pos_emb=True
-        )
+    length = COORDS["length"]
+    words = {COORDS["key"]: SequenceEncoderEmbedding(WORDS, length, max_sincos_pos_emb=length)}
+    chained = {
+        spec["key"]: ImageTokenEncoderEmbedding(vocab_size=vocabulary(name), **place)
         for name, spec in TARGETS.items()
     }
-    return TerraMind(
-        encoder_embeddings=encoders,
-        decoder_embeddings=decoders,
+    made = {
+        spec["key"]: ImageTokenDecoderEmbedding(vocab_size=vocabulary(name), **place)
+        for name, spec in TARGETS.items()
+    }
+    mae = TerraMind(
+        encoder_embeddings={**pixels, **words, **chained},
+        decoder_embeddings=made,
         modality_info=MODALITY_INFO,
         act_layer=nn.GELU,
         norm_layer=partial(LayerNorm, eps=1e-6, bias=False),
         **MAE,
     )
+    _spread_coords(mae.encoder_embeddings[COORDS["key"]].token_emb, mae.init_std)
+    return mae
+
+
+def _spread_coords(words: Any, std: float) -> None:
+    """Begin with neighbouring degrees alike: sines and cosines of 180 to 3 degrees, of ``std`` each.
+
+    Training sees a word a few times at most; what it teaches about one then holds for those beside it.
+    """
+    import torch
+
+    half = words.weight.shape[1] // 2
+    for first, count, part in (
+        (FIRST_LATITUDE, LATITUDES, slice(0, half)),
+        (FIRST_LONGITUDE, LONGITUDES, slice(half, 2 * half)),
+    ):
+        degrees = torch.arange(count, dtype=torch.float32)[:, None] / A_DEGREE
+        waves = torch.deg2rad(degrees) * torch.logspace(0, np.log10(60), half // 2)[None]
+        values = torch.zeros(count, 2 * half)
+        values[:, part] = 2**0.5 * std * torch.cat([waves.sin(), waves.cos()], dim=1)
+        with torch.no_grad():
+            words.weight[first : first + count] = values
 
 
 def build_tokenizer(modality: str) -> Any:
