@@ -256,7 +256,7 @@ def write_vocabulary(folder: Path) -> Path:
     }
     path = folder / COORDS_FILE
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(content, separators=(",", ":")) + "\n", encoding="utf-8", newline="\n")
+    path.write_bytes(json.dumps(content, separators=(",", ":")).encode() + b"\n")
     return path
 
 

@@ -205,6 +205,7 @@ def mae_graphs(
 
     ``mae`` is terratorch's ``TerraMind``; ``images``, ``ids``, ``targets`` and ``words`` map a modality
     (S2L2A, DEM, COORDS…) to the name of its embedding in ``mae`` (``untok_sen2l2a@224``, ``tok_dem@224``…).
+    Words are predicted, too, where the decoder has an embedding of them.
     """
     count, dim = (tile // patch) ** 2, int(mae.dim)
     batch, tokens = {0: "batch"}, {0: "batch", 1: "tokens"}
@@ -243,6 +244,8 @@ def _word_graphs(mae: Any, modality: str, key: str, context: torch.Tensor) -> li
     embed = GraphSource(
         f"embed_{modality}_ids", EmbedWords(mae, key), {"ids": ids}, {"ids": batch}, ("tokens", "emb")
     )
+    if key not in mae.decoder_embeddings:
+        return [embed]
     # One place of the sequence is the sentinel that the encoder is given, not the decoder.
     given = {"context": context, "ids": ids[:, : length - 1].clone()}
     axes = {"context": tokens, "ids": batch}

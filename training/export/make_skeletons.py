@@ -24,7 +24,13 @@ TOKENIZERS = "terramind-v1"
 
 
 def write_mae(
-    path: Path, mae: Any, bind: dict[str, Any], keys: dict[str, dict[str, str]], storage: str
+    path: Path,
+    mae: Any,
+    bind: dict[str, Any],
+    keys: dict[str, dict[str, str]],
+    storage: str,
+    *,
+    one_grid: bool = False,
 ) -> None:
     """One masked autoencoder. ``keys``: modality → embedding, under ``images``, ``ids``, ``targets``, ``words``."""
     sources = mae_graphs(
@@ -37,7 +43,8 @@ def write_mae(
         patch=bind["patch"],
     )
     blocks = depths(mae.state_dict())
-    write(path, [export(s) for s in sources], {"kind": "mae", **bind, "blocks": blocks}, storage=storage)
+    bind = {"kind": "mae", **bind, "blocks": blocks}
+    write(path, [export(s) for s in sources], bind, storage=storage, one_grid=one_grid)
 
 
 def write_tokenizer(
@@ -114,15 +121,15 @@ def starter_mae(path: Path) -> None:
         "patch": settings["patch"],
         "dim": int(mae.dim),
         "inputs": {
-            name: {**{k: _plain(v) for k, v in spec.items() if k != "key"}, "offset": "remove"}
-            for name, spec in settings["inputs"].items()
+            name: {k: _plain(v) for k, v in spec.items() if k not in ("key", "length")}
+            for name, spec in (*settings["inputs"].items(), ("COORDS", settings["coords"]))
         },
     }
     targets = {name: spec["key"] for name, spec in settings["targets"].items()}
-    ids = {name: key for name, key in targets.items() if key in mae.encoder_embeddings}
     images = {name: spec["key"] for name, spec in settings["inputs"].items()}
-    keys = {"images": images, "ids": ids, "targets": targets}
-    write_mae(path, mae, bind, keys, "float16")
+    words = {"COORDS": settings["coords"]["key"]}
+    keys = {"images": images, "ids": targets, "targets": targets, "words": words}
+    write_mae(path, mae, bind, keys, "float16", one_grid=True)
 
 
 def starter_tokenizer(modality: str, path: Path) -> None:

@@ -7,6 +7,7 @@ protobuf is needed, and the graph file is copied as it is.
 
 A ``.bin`` file holds what one graph alone needs, or, where several ``predict_*`` graphs share it, their
 common decoder: every tensor is stored once, and graphs that a pack does not need leave nothing behind.
+Where a skeleton is to be small, the fixed positions of all grids of tokens are one tensor of one more file.
 """
 
 from __future__ import annotations
@@ -35,6 +36,7 @@ INLINE_BYTES = 4096
 HALF_FROM = 2048
 """Elements from which float16 storage is worth a Cast."""
 SHARED = "decoder.bin"
+POSITIONS = "positions.bin"
 ZIP_DATE = (1980, 1, 1, 0, 0, 0)
 
 _DTYPES = {TensorProto.FLOAT: ("float32", 4), TensorProto.FLOAT16: ("float16", 2)}
@@ -176,8 +178,12 @@ def _tidy(model: Any, weights: set[str], symbols: Mapping[str, str]) -> None:
                     names[index] = kept.setdefault(name, f"v{len(kept)}")
 
 
-def place(graphs: Sequence[ExportedGraph], storage: str) -> dict[str, _Bin]:
-    """Give every weight its file and offset, in place in the graphs; returns the files."""
+def place(graphs: Sequence[ExportedGraph], storage: str, *, one_grid: bool = False) -> dict[str, _Bin]:
+    """Give every weight its file and offset, in place in the graphs; returns the files.
+
+    ``one_grid``: fixed positions of images (``sincos2d``) of equal shape are stored once, under the key of the
+    first; right for models whose positions are never trained.
+    """
     users: dict[str, int] = {}
     for graph in graphs:
         if graph.name.startswith("predict_"):
@@ -190,11 +196,15 @@ def place(graphs: Sequence[ExportedGraph], storage: str) -> dict[str, _Bin]:
                 continue
             shared = graph.name.startswith("predict_") and users[tensor.name] > 1
             file = SHARED if shared else f"{graph.name}.bin"
-            _place(graph, tensor, file, bins.setdefault(file, _Bin()), storage)
+            where = tensor.name
+            if one_grid and graph.defaults.get(tensor.name) == "sincos2d":
+                file, where = POSITIONS, f"positions {graph.keys[tensor.name]}"
+            _place(graph, tensor, file, bins.setdefault(file, _Bin()), storage, where)
     return bins
 
 
-def _place(graph: ExportedGraph, tensor: Any, file: str, target: _Bin, storage: str) -> None:
+def _place(graph: ExportedGraph, tensor: Any, file: str, target: _Bin, storage: str, where: str) -> None:
+    """``where`` names the place in the file: tensors of the same name there share it."""
     shape = graph.keys[tensor.name]
     count = 1
     for length in shape:
@@ -204,16 +214,16 @@ def _place(graph: ExportedGraph, tensor: Any, file: str, target: _Bin, storage: 
     if tensor.data_type != TensorProto.FLOAT:
         raise RuntimeError(f"{tensor.name} is not float32")
     dtype, width = _DTYPES[kind]
-    if tensor.name not in target.places:
+    if where not in target.places:
         alignment = PAGE_ALIGNMENT if count * width >= PAGE_FROM else SMALL_ALIGNMENT
         offset = -(-target.size // alignment) * alignment
-        target.places[tensor.name] = (offset, count * width)
+        target.places[where] = (offset, count * width)
         target.size = offset + count * width
         entry = {"key": tensor.name, "shape": list(shape), "dtype": dtype, "offset": offset}
         if tensor.name in graph.defaults:
             entry["default"] = graph.defaults[tensor.name]
         target.tensors.append(entry)
-    offset, length = target.places[tensor.name]
+    offset, length = target.places[where]
     key = tensor.name
     tensor.Clear()
     tensor.name, tensor.data_type = key, kind
@@ -234,13 +244,18 @@ def _cast_back(graph: Any, tensor: Any) -> None:
 
 
 def write(
-    path: Path, graphs: Sequence[ExportedGraph], bind: Mapping[str, Any], *, storage: str = "float32"
+    path: Path,
+    graphs: Sequence[ExportedGraph],
+    bind: Mapping[str, Any],
+    *,
+    storage: str = "float32",
+    one_grid: bool = False,
 ) -> None:
     """Write a skeleton: a zip of ``bind.json``, and an ``.onnx`` and a ``.pt2.json`` per graph.
 
-    The same graphs give the same bytes every time.
+    The same graphs give the same bytes every time. ``one_grid``: see ``place``.
     """
-    bins = place(graphs, storage)
+    bins = place(graphs, storage, one_grid=one_grid)
     described = {}
     for graph in graphs:
         files = sorted({_location(t) for t in graph.model.graph.initializer if t.external_data})
