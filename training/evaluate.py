@@ -1,127 +1,305 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Accuracy of a pack through terrane's own engine: ``python -m training.evaluate --model starter``.
+"""What a pack must reach, in one table: ``python -m training.evaluate --model starter``.
 
-Runs on simulated scenes whose seeds were never trained on and, where a folder of chips in TerraMesh's
-layout is given or found, on those. Beside the model stands a rule on four spectral indices. Needs
-terrane's environment (rasterio, onnxruntime), not terratorch.
+Unseen simulated scenes are written as a folder in TerraMesh's layout and go through ``terrane evaluate``
+like the real chips do. Beside the model stand a rule on four spectral indices and, where terratorch and the
+run are there (else as make_pack noted it), the round trip of the land-cover tokenizer. Needs terrane's
+environment (rasterio, onnxruntime).
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import shutil
+import sys
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Optional
 
-import numpy as np
-from numpy.typing import NDArray
-from terrane.inference.metrics import Confusion, Errors
+from .chip_folder import write_chip, write_unseen
+from .evaluate_table import as_text, targets_of
+from .rule import spectral_rule
+from .simulate import UNSEEN_SEED
+from .spectra import CLASS_NAMES, CROPS, RANGE, TREES
 
-from .simulate import UNSEEN_SEED, simulate
-from .spectra import BANDS, BARE, BUILT, CLASS_NAMES, CLOUDS, CROPS, RANGE, SNOW, TREES, WATER
+__all__ = ["TERRAMESH", "figures", "generate", "main", "spectral_rule", "write_chip"]
 
 TERRAMESH = Path(__file__).resolve().parents[2] / "shared" / "data" / "terramesh"
+RUN = Path(__file__).resolve().parent / "runs" / "starter"
+GREEN = (TREES, CROPS, RANGE)
+"""The classes that are also counted as one."""
 
-Truth = Mapping[str, NDArray[Any]]
-
-
-@dataclass
-class Scores:
-    """Sums over chips, from which the figures are made."""
-
-    confusion: Confusion = field(default_factory=lambda: Confusion(10))
-    ndvi: Errors = field(default_factory=Errors)
-    dem_error: list[float] = field(default_factory=list)
-    dem_relief: list[float] = field(default_factory=list)
-    dem_detail: list[float] = field(default_factory=list)
-
-    def add(self, truth: Truth, guess: Truth) -> None:
-        """Count one chip: (h, w) arrays by modality."""
-        if "LULC" in guess:
-            self.confusion.add(truth["LULC"], guess["LULC"])
-        if "NDVI" in guess:
-            self.ndvi.add(truth["NDVI"], guess["NDVI"])
-        if "DEM" in guess:
-            pair = np.stack([truth["DEM"].ravel(), guess["DEM"].ravel()]).astype(np.float64)
-            pair -= pair.mean(axis=1, keepdims=True)  # the level cannot be seen in an image
-            self.dem_error.append(float(np.abs(pair[0] - pair[1]).mean()))
-            self.dem_relief.append(float(np.abs(pair[0]).mean()))
-            if pair.std(axis=1).min() > 0.5:
-                self.dem_detail.append(float(np.corrcoef(pair)[0, 1]))
-
-    def figures(self) -> dict[str, Any]:
-        """Return what was measured, rounded."""
-        out: dict[str, Any] = {}
-        if self.confusion.matrix.any():
-            iou = self.confusion.iou
-            out["LULC accuracy"] = round(self.confusion.accuracy, 3)
-            out["LULC mean IoU"] = round(self.confusion.mean_iou, 3)
-            out["LULC IoU"] = {CLASS_NAMES[c]: round(iou[c], 2) for c in self.confusion.present}
-        if self.ndvi.count.any():
-            out["NDVI mean absolute error"] = round(self.ndvi.mae, 3)
-        if self.dem_error:
-            out["DEM mean absolute error about the scene's mean, m"] = round(
-                float(np.mean(self.dem_error)), 1
-            )
-            out["the same of flat ground, m"] = round(float(np.mean(self.dem_relief)), 1)
-        if self.dem_detail:
-            out["DEM correlation within a scene"] = round(float(np.mean(self.dem_detail)), 3)
-        return out
+MAIN = ("S2L2A:LULC", "S2L2A:NDVI", "S2L2A:DEM")
+OTHERS = (
+    *("S2L1C:LULC", "RGB:LULC", "S1GRD:LULC", "DEM:LULC", "S2L2A+S1GRD:LULC", "S2L2A+COORDS:LULC"),
+    *("S2L1C:NDVI", "RGB:NDVI", "S1GRD:NDVI", "S2L1C:DEM", "RGB:DEM", "S1GRD:DEM", "S2L2A+S1GRD:DEM"),
+    *("S2L2A:S1GRD", "S2L1C:S1GRD", "S1GRD:S2L2A", "S2L1C:S2L2A", "RGB:S2L2A"),
+)
 
 
-def spectral_rule(image: NDArray[Any]) -> NDArray[np.uint8]:
-    """Return land cover by thresholds on NDVI, NDWI, NDSI and NDBI of (12, h, w) reflectance x 10000, (h, w).
+@dataclass(frozen=True)
+class Settings:
+    """How a pack is measured."""
 
-    The thresholds are the customary ones: McFeeters 1996 (NDWI), Dozier 1989 (NDSI), Zha 2003 (NDBI).
+    model: str
+    """Its id or path."""
+    count: int = 60
+    """Simulated scenes."""
+    others: int = 0
+    """Simulated scenes for the other input sets; none of these where it is 0."""
+    preset: str = "balanced"
+    terramesh: Optional[Path] = TERRAMESH
+    chips: tuple[str, ...] = ()
+    """Real chips by the start of their names; all where empty."""
+    run: Path = RUN
+    """Where the tokenizer is, for its round trip."""
+    threads: Optional[int] = None
+
+
+def figures(model: Any, count: int = 60, **options: Any) -> dict[str, Any]:
+    """Return all figures of a pack (id, path, or a loaded model): "simulated", "real", "others", "targets".
+
+    ``options`` are the other fields of ``Settings``. Figures that the pack or the chips cannot give are
+    absent. "targets" is a list of {row, target, measured, met, beside}.
     """
-    band = {name: image[index].astype(np.float32) for index, name in enumerate(BANDS)}
+    where = str(getattr(getattr(model, "pack", None), "root", model))
+    return measure(Settings(where, count, **options))
 
-    def ratio(a: str, b: str) -> NDArray[np.float32]:
-        return (band[a] - band[b]) / np.maximum(band[a] + band[b], 1.0)
 
-    ndvi, ndwi, ndsi, ndbi = (
-        ratio("B08", "B04"),
-        ratio("B03", "B08"),
-        ratio("B03", "B11"),
-        ratio("B11", "B08"),
+def measure(settings: Settings) -> dict[str, Any]:
+    """Return all figures; see ``figures``."""
+    from terrane.inference import registry
+
+    pack = registry.find(settings.model)
+    began = time.perf_counter()
+    with tempfile.TemporaryDirectory(prefix="terrane-evaluate-") as name:
+        folder = Path(name)
+        found: dict[str, Any] = {"model": pack.id, "pack_sha256": pack.hash, "preset": settings.preset}
+        unseen = folder / "unseen"
+        write_unseen(unseen, range(UNSEEN_SEED, UNSEEN_SEED + settings.count))
+        found["simulated"] = {
+            "scenes": settings.count,
+            "first seed": UNSEEN_SEED,
+            **_overall(unseen, MAIN, settings, pack),
+        }
+        real = _real_folder(folder / "real", settings)
+        if real is not None:
+            found["real"] = _each(real, settings, pack)
+        if settings.others:
+            found["others"] = _others(unseen, real, settings, pack)
+    found["targets"] = targets_of(found)
+    found["seconds"] = round(time.perf_counter() - began)
+    return found
+
+
+def _real_folder(out: Path, settings: Settings) -> Optional[Path]:
+    """Copy the real chips that are asked for; None where there is none."""
+    root = settings.terramesh
+    if root is None or not root.is_dir():
+        return None
+    for path in sorted(root.glob("*/*.tif")):
+        if not settings.chips or path.stem.startswith(settings.chips):
+            (out / path.parent.name).mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(path, out / path.parent.name / path.name)
+    return out if out.is_dir() else None
+
+
+def run_pairs(folder: Path, pairs: Sequence[str], settings: Settings, limit: Optional[int] = None) -> Any:
+    """Return the report's pairs by name, of those that the pack and the folder have: ``terrane evaluate``."""
+    from terrane.inference import registry
+    from terrane.inference.console import ProgressLine
+    from terrane.inference.errors import TerraneError
+    from terrane.inference.tasks.chips import find_chips, parse_pairs
+    from terrane.inference.tasks.evaluate import EvaluateRequest, evaluate
+    from terrane.inference.tasks.generate import load_engine
+
+    pack, files = registry.find(settings.model), find_chips(str(folder)).files
+    engine = load_engine(pack, threads=settings.threads)
+    chosen = []
+    for pair in parse_pairs(",".join(pairs)):
+        try:
+            engine.adapter.check(pair.inputs, (pair.target,))
+        except TerraneError:
+            continue
+        if {*pair.images, pair.target} <= set(files):
+            chosen.append(pair)
+    if not chosen:
+        return {}
+    request = EvaluateRequest(
+        chips=str(folder),
+        output=str(folder.parent / "report"),
+        model=settings.model,
+        pairs=tuple(chosen),
+        preset=settings.preset,
+        limit=limit,
+        pictures=False,
+        overwrite=True,
+        threads=settings.threads,
     )
-    out = np.full(ndvi.shape, RANGE, np.uint8)
-    out[ndvi > 0.55] = CROPS
-    out[(ndvi > 0.6) & (band["B11"] < 1700)] = TREES
-    out[(ndvi < 0.2) & (ndbi > 0.0)] = BARE
-    out[(ndvi < 0.3) & (np.abs(ndbi) < 0.1)] = BUILT
-    out[(ndwi > 0.1) & (band["B11"] < 1200)] = WATER
-    out[(ndsi > 0.4) & (band["B03"] > 3500)] = SNOW
-    out[(band["B02"] > 4000) & (ndsi <= 0.4)] = CLOUDS
-    return out
+    line = ProgressLine(sys.stderr, "comparison")
+    try:
+        report = evaluate(request, engine=engine, progress=line).report
+    finally:
+        line.close()
+    return {f"{'+'.join(found['inputs'])}:{found['target']}": found for found in report["pairs"]}
 
 
-def simulated(count: int) -> Iterator[tuple[NDArray[Any], dict[str, NDArray[Any]]]]:
-    """Yield images and truths of scenes that no training saw."""
-    for seed in range(UNSEEN_SEED, UNSEEN_SEED + count):
-        chip = simulate(seed)
-        yield chip.s2l2a, {"LULC": chip.lulc, "DEM": chip.dem, "NDVI": chip.ndvi}
+def _short(target: str, found: Mapping[str, Any]) -> dict[str, Any]:
+    """The figures of a target that are kept, three digits each."""
+    if target == "LULC":
+        picked = {
+            "accuracy": found["accuracy"],
+            "mean IoU": found["mean_iou"],
+            "group accuracy": found["groups"]["trees + crops + rangeland"],
+            "IoU": {name.lower(): value for name, value in found["iou"].items()},
+        }
+    elif target == "DEM":
+        tiles, about = found["tiles"], found["about_mean"]
+        picked = {
+            "detail correlation": tiles.get("correlation"),
+            "tiles": tiles["count"],
+            "detail correlation over 100 m": tiles.get("correlation_over_relief"),
+            "tiles over 100 m": tiles["count_over_relief"],
+            "share of tiles over 100 m": tiles["count_over_relief"] / max(1, tiles["count"]),
+            "correlation in the whole scene": about.get("correlation"),
+            "RMSE about the mean, m": about.get("rmse"),
+            "RMSE of a flat surface, m": about.get("flat_rmse"),
+        }
+    else:
+        picked = {"mean absolute error": found["mae"], "SSIM": found.get("ssim")}
+        if "bands" in found:
+            picked["bands"] = {name: band["mae"] for name, band in found["bands"].items()}
+    return _rounded({key: value for key, value in picked.items() if value is not None})
 
 
-def write_chip(path: Path, image: NDArray[Any]) -> None:
-    """Write (12, h, w) reflectance x 10000 as a stacked GeoTIFF at 10 m, without offset."""
+def _rounded(found: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        key: _rounded(value)
+        if isinstance(value, Mapping)
+        else round(value, 3)
+        if value is not None
+        else value
+        for key, value in found.items()
+    }
+
+
+def _overall(folder: Path, pairs: Sequence[str], settings: Settings, pack: Any) -> dict[str, Any]:
+    """The figures over all chips of a folder, by target, with the rule's and the tokenizer's round trip."""
+    found: dict[str, Any] = {}
+    for pair in run_pairs(folder, pairs, settings).values():
+        target = pair["target"]
+        found[target] = _short(target, pair["overall"])
+        if target == "DEM":
+            scenes = [chip["about_mean"].get("correlation") for chip in pair["chips"].values()]
+            known = [value for value in scenes if value is not None]
+            if known:
+                found[target]["correlation in a scene, mean"] = round(sum(known) / len(known), 3)
+    if "LULC" in found:
+        covers = sorted((folder / "LULC").glob("*.tif"))
+        found["rule"] = rule_figures(folder, [path.stem for path in covers])
+        trip = _trip(covers, settings, pack) or _noted(pack, "simulated")
+        if trip:
+            found["round trip"] = trip
+    return found
+
+
+def _each(folder: Path, settings: Settings, pack: Any) -> dict[str, Any]:
+    """The figures of each real chip, and under "mean" their means over the chips."""
+    found: dict[str, dict[str, Any]] = {}
+    for pair in run_pairs(folder, MAIN, settings).values():
+        for chip, values in pair["chips"].items():
+            found.setdefault(chip, {})[pair["target"]] = _short(pair["target"], values)
+    out: dict[str, Any] = {}
+    for chip, values in found.items():
+        name = chip.split("_")[0]
+        if "LULC" in values:
+            values["rule"] = rule_figures(folder, [chip])
+            trip = _trip([folder / "LULC" / f"{chip}.tif"], settings, pack) or _noted(pack, "real", name)
+            if trip:
+                values["round trip"] = trip
+        out[name if name not in out else chip] = values
+    return {"chips": out, "mean": _means(list(out.values()))}
+
+
+def _means(chips: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """The mean over chips of every figure that is one number and that all of them have."""
+    if not chips:
+        return {}
+    means: dict[str, Any] = {}
+    for key, first in chips[0].items():
+        values = [chip.get(key) for chip in chips]
+        if isinstance(first, Mapping):
+            if key != "IoU":
+                means[key] = _means([value for value in values if isinstance(value, Mapping)])
+        elif all(isinstance(value, (int, float)) for value in values):
+            means[key] = round(sum(float(value or 0.0) for value in values) / len(values), 3)
+    return means
+
+
+def _others(unseen: Path, real: Optional[Path], settings: Settings, pack: Any) -> dict[str, Any]:
+    """Other input sets: by pair, what they reach on simulated and on real chips."""
+    del pack
+    found: dict[str, Any] = {}
+    for name, folder, limit in (("simulated", unseen, settings.others), ("real", real, None)):
+        if folder is None:
+            continue
+        for key, pair in run_pairs(folder, OTHERS, settings, limit).items():
+            found.setdefault(key, {})[name] = _short(pair["target"], pair["overall"])
+    return found
+
+
+def rule_figures(folder: Path, chips: Sequence[str]) -> dict[str, Any]:
+    """What the spectral rule reaches on chips of a folder in TerraMesh's layout."""
     import rasterio
-    from rasterio.transform import from_origin
+    from terrane.inference.metrics import Confusion
 
-    count, height, width = image.shape
-    transform = from_origin(500000.0, 5000000.0, 10.0, 10.0)
-    profile = {"width": width, "height": height, "count": count, "dtype": "uint16", "nodata": 0}
-    with rasterio.open(path, "w", driver="GTiff", crs="EPSG:32632", transform=transform, **profile) as file:
-        file.write(image)
-        file.descriptions = BANDS
-        file.update_tags(BOA_ADD_OFFSET="0")
+    confusion = Confusion(10, ignore=0)
+    for chip in chips:
+        with rasterio.open(folder / "S2L2A" / f"{chip}.tif") as file:
+            image = file.read()
+        with rasterio.open(folder / "LULC" / f"{chip}.tif") as file:
+            confusion.add(file.read(1), spectral_rule(image))
+    return class_figures(confusion)
 
 
-def generate(model: Any, path: Path, targets: Sequence[str], preset: str) -> dict[str, NDArray[Any]]:
-    """Return what the model makes of a scene, (h, w) arrays by target."""
+def class_figures(confusion: Any) -> dict[str, Any]:
+    """The figures of a ``Confusion`` under the names of this module."""
+    iou = confusion.iou
+    return _rounded(
+        {
+            "accuracy": confusion.accuracy,
+            "mean IoU": confusion.mean_iou,
+            "group accuracy": confusion.grouped(GREEN),
+            "IoU": {CLASS_NAMES[value]: iou[value] for value in confusion.present},
+        }
+    )
+
+
+def _trip(covers: Sequence[Path], settings: Settings, pack: Any) -> dict[str, Any]:
+    """The tokenizer's round trip of land-cover files; empty where it cannot be made here."""
+    from .round_trip import measure as measured
+    from .round_trip import tokenizer_of
+
+    tokenizer = tokenizer_of(settings.run, pack)
+    return {} if tokenizer is None else class_figures(measured(tokenizer, covers, pack.tile))
+
+
+def _noted(pack: Any, kind: str, chip: str = "") -> dict[str, Any]:
+    """The round trip that make_pack measured, from pack.json; empty where it holds none."""
+    content = json.loads((Path(pack.root) / "pack.json").read_text(encoding="utf-8"))
+    found = content.get("training", {}).get("accuracy", {}).get(kind, {})
+    if chip:
+        found = found.get("chips", {}).get(chip, {})
+    trip: dict[str, Any] = found.get("round trip", {})
+    return trip
+
+
+def generate(model: Any, path: Path, targets: Sequence[str], preset: str) -> dict[str, Any]:
+    """Return what a loaded model makes of a Sentinel-2 L2A file without offset, (h, w) arrays by target."""
     import terrane
 
     scene = terrane.open(path, modality="S2L2A", boa_offset=0.0)
@@ -129,55 +307,38 @@ def generate(model: Any, path: Path, targets: Sequence[str], preset: str) -> dic
     return {target: raster.read()[0] for target, raster in made.items()}
 
 
-def evaluate(model: Any, count: int, preset: str) -> dict[str, Any]:
-    """Return the figures on simulated scenes, the model's and the rule's."""
-    targets = list(model.pack.targets)
-    scores, rule = Scores(), Scores()
-    with tempfile.TemporaryDirectory() as folder:
-        for image, truth in simulated(count):
-            path = Path(folder) / "chip.tif"
-            write_chip(path, image)
-            scores.add(truth, generate(model, path, targets, preset))
-            rule.add(truth, {"LULC": spectral_rule(image)})
-    return {"scenes": count, "preset": preset, "model": scores.figures(), "spectral rule": rule.figures()}
-
-
-def evaluate_real(model: Any, folder: Path, preset: str) -> dict[str, Any]:
-    """Return the figures on each chip of a folder in TerraMesh's layout (S2L2A/, LULC/, DEM/, NDVI/)."""
-    import rasterio
-
-    targets = list(model.pack.targets)
-    out = {}
-    for path in sorted((folder / "S2L2A").glob("*.tif")):
-        truth = {}
-        for target in targets:
-            with rasterio.open(folder / target / path.name) as file:
-                truth[target] = file.read(1)
-        with rasterio.open(path) as file:
-            image = file.read()
-        scores, rule = Scores(), Scores()
-        scores.add(truth, generate(model, path, targets, preset))
-        rule.add(truth, {"LULC": spectral_rule(image)})
-        out[path.stem] = {"model": scores.figures(), "spectral rule": rule.figures()["LULC accuracy"]}
-    return out
-
-
-def main(arguments: Optional[list[str]] = None) -> None:
-    """Parse the command line and print the figures as JSON."""
+def main(arguments: Optional[list[str]] = None) -> int:
+    """Parse the command line, measure, and print the table or everything as JSON."""
     parser = argparse.ArgumentParser(prog="python -m training.evaluate", description=__doc__)
-    parser.add_argument("--model", default="starter")
+    parser.add_argument("--model", default="starter", help="id or path of a pack")
     parser.add_argument("--count", type=int, default=60, help="simulated scenes")
+    parser.add_argument(
+        "--others", type=int, default=20, help="scenes for other input sets; 0: leave them out"
+    )
     parser.add_argument("--preset", default="balanced")
-    parser.add_argument("--terramesh", type=Path, default=TERRAMESH)
+    parser.add_argument("--terramesh", type=Path, default=TERRAMESH, help="real chips in TerraMesh's layout")
+    parser.add_argument(
+        "--chips", default="", help="real chips by the start of their names, such as 282D,38D"
+    )
+    parser.add_argument("--run", type=Path, default=RUN, help="run whose tokenizer makes the round trip")
+    parser.add_argument("--threads", type=int)
+    parser.add_argument("--json", action="store_true", help="everything as JSON")
     chosen = parser.parse_args(arguments)
-    import terrane
-
-    model = terrane.load(chosen.model)
-    figures = {"simulated": evaluate(model, chosen.count, chosen.preset)}
-    if chosen.terramesh.is_dir():
-        figures["real"] = evaluate_real(model, chosen.terramesh, chosen.preset)
-    print(json.dumps(figures, indent=2))
+    found = measure(
+        Settings(
+            model=chosen.model,
+            count=chosen.count,
+            others=min(chosen.others, chosen.count),
+            preset=chosen.preset,
+            terramesh=chosen.terramesh,
+            chips=tuple(filter(None, chosen.chips.split(","))),
+            run=chosen.run,
+            threads=chosen.threads,
+        )
+    )
+    print(json.dumps(found, indent=2) if chosen.json else as_text(found))
+    return 0
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())
