@@ -1,18 +1,26 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""The stages of training: what each one trains, and its loss. Needs torch and terratorch."""
+"""The stages of training: what each one trains, from what, and its loss. Needs torch and terratorch.
+
+What a step reads and makes is drawn at random, but fixed by the step's number, so that runs resume.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, Callable
+from functools import partial
+from typing import Any, Optional
 
-from .data import Batch
+import numpy as np
+
+from .data import CLASSES, PLACE, Batch
 from .forward import (
-    dem_loss,
-    diffusion_loss,
+    chained,
+    decode,
+    decoding_loss,
     encode,
-    pixel_losses,
+    over_images,
+    pixel_loss,
     predict,
     straight_through,
     tokens_of,
@@ -20,24 +28,73 @@ from .forward import (
 )
 from .starter_model import MAE, PATCH, TARGETS, build_mae, build_tokenizer
 
-#: Shares of the classes differ by a factor of ten; the direct decoder answers 10 logits, 0 is never there.
-CLASSES = 10
-
 Losses = dict[str, Any]
+Modules = Mapping[str, Any]
+Images = dict[str, Any]
+
+#: Inputs of a step and how often they are drawn. Sentinel-2 L2A is what the model is for; the others keep it
+#: from being all that it can read.
+INPUT_SETS: Mapping[tuple[str, ...], float] = {
+    ("S2L2A",): 0.60,
+    ("S2L1C",): 0.08,
+    ("RGB",): 0.07,
+    ("S1GRD",): 0.08,
+    ("DEM",): 0.04,
+    ("S2L2A", "S1GRD"): 0.05,
+    ("S2L2A", "DEM"): 0.03,
+    ("S1GRD", "DEM"): 0.03,
+    ("S2L1C", "S1GRD"): 0.02,
+}
+#: Share of steps in which the place is told too.
+PLACE_SHARE = 0.25
+
+#: How often a target is made in a step, and what its loss counts for.
+TARGET_SHARES: Mapping[str, float] = {"LULC": 0.95, "DEM": 0.9, "NDVI": 0.7, "S1GRD": 0.2, "S2L2A": 0.35}
+WEIGHTS: Mapping[str, float] = {"LULC": 1.0, "DEM": 0.6, "NDVI": 3.0, "S1GRD": 0.7, "S2L2A": 1.0}
+
+#: How many targets were made before, in the chain, and how often.
+CHAIN_SHARES: Mapping[int, float] = {0: 0.76, 1: 0.16, 2: 0.06, 3: 0.02}
+
+#: What naming the true tokens counts for, next to the pixels that they decode to.
+TOKEN_WEIGHT = 0.1
+#: What the tokenizer's own round trip counts for.
+ROUND_TRIP_WEIGHT = 0.4
+
+#: What the linear head of the warm start answers for each pixel, and how many numbers.
+HEAD: Mapping[str, int] = {"LULC": CLASSES, "DEM": 1, "NDVI": 1}
+HEAD_WEIGHT = 0.2
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What one step reads and makes."""
+
+    inputs: tuple[str, ...]
+    targets: tuple[str, ...]
+    before: tuple[str, ...] = ()
+    """Targets whose likeliest tokens join the input, in the order in which they are made."""
+    tokens: bool = False
+    """Whether naming the true tokens counts."""
+    round_trip: bool = False
+    """Whether the tokenizers' own round trip counts, so that codes keep meaning what the truth looks like."""
 
 
 @dataclass(frozen=True)
 class Stage:
-    """One resumable stage: ``loss(modules, batch, step)`` gives named losses whose sum is minimised."""
+    """One resumable stage: ``loss(modules, batch, plan)`` gives named losses whose sum is minimised."""
 
     name: str
     trains: tuple[str, ...]
-    reads: tuple[str, ...]
     steps: int
-    batch: int
     rate: float
-    turn: bool
-    loss: Callable[[Mapping[str, Any], Batch, int], Losses]
+    plan: Callable[[int], Plan]
+    loss: Callable[[Modules, Batch, Plan], Losses]
+    guess: Optional[Callable[[Modules, Mapping[str, Any]], Images]] = None
+    """Makes images by name from inputs, for :func:`training.score.score`."""
+    batch: int = 16
+    turn: bool = False
+    averaged: bool = False
+    """Whether a moving average of the weights is what is kept."""
 
 
 def build(name: str) -> Any:
@@ -47,101 +104,121 @@ def build(name: str) -> Any:
     if name == "mae":
         return build_mae()
     if name == "dense":
-        return nn.Linear(int(MAE["dim"]), (CLASSES + 1) * PATCH * PATCH)
+        return nn.Linear(int(MAE["dim"]), sum(HEAD.values()) * PATCH * PATCH)
     return build_tokenizer(name[len("tok_") :])
 
 
-def _lulc_tokenizer(modules: Mapping[str, Any], batch: Batch, _step: int) -> Losses:
+def any_to_any(step: int, seed: int) -> Plan:
+    """Return what a step reads and makes; no modality is made from itself."""
+    rng = np.random.default_rng([seed, 7, step])
+    sets, shares = list(INPUT_SETS), np.array(list(INPUT_SETS.values()))
+    inputs = sets[int(rng.choice(len(sets), p=shares / shares.sum()))]
+    makes = [target for target in TARGETS if target not in inputs]
+    drawn = dict(zip(TARGETS, rng.random(len(TARGETS))))
+    count = int(rng.choice(list(CHAIN_SHARES), p=list(CHAIN_SHARES.values())))
+    order = [makes[i] for i in rng.permutation(len(makes))]
+    before = tuple(order[: min(count, len(makes) - 1)])
+    targets = [t for t in makes if t not in before and drawn[t] < TARGET_SHARES[t]]
+    if not targets:
+        targets = [next(t for t in ("LULC", "DEM", "NDVI", *order) if t in makes and t not in before)]
+    if rng.random() < PLACE_SHARE:
+        inputs = (*inputs, PLACE)
+    return Plan(inputs, tuple(targets), before, tokens=step % 2 == 0, round_trip=step % 5 == 0)
+
+
+def warm_start(step: int, seed: int) -> Plan:
+    """Return what a step of the warm start reads; it answers all that the head can but what it was given."""
+    drawn = any_to_any(step, seed)
+    return Plan(drawn.inputs, tuple(target for target in HEAD if target not in drawn.inputs))
+
+
+def _round_trip(target: str, modules: Modules, batch: Batch, _plan: Plan) -> Losses:
+    tokenizer = modules[f"tok_{target}"]
+    codes, _, _ = tokenizer.encode(batch.truths[target])
+    return {target: decoding_loss(target, tokenizer, codes, batch)}
+
+
+def _head_losses(head: Any, encoded: Any, batch: Batch, targets: tuple[str, ...]) -> Losses:
+    """Return the losses of the linear head's answers, from (B, N, D)."""
     from torch.nn import functional
 
-    decoded, _ = modules["tok_LULC"](batch.lulc)
-    return {"LULC": functional.cross_entropy(decoded, batch.lulc)}
-
-
-def _ndvi_tokenizer(modules: Mapping[str, Any], batch: Batch, _step: int) -> Losses:
-    from torch.nn import functional
-
-    decoded, _ = modules["tok_NDVI"](batch.ndvi)
-    return {"NDVI": functional.smooth_l1_loss(decoded, batch.ndvi)}
-
-
-def _dem_tokenizer(modules: Mapping[str, Any], batch: Batch, _step: int) -> Losses:
-    tokenizer = modules["tok_DEM"]
-    codes, _, _ = tokenizer.encode(batch.dem)
-    return {"DEM": diffusion_loss(tokenizer, codes, batch.dem, last_share=0.5)}
-
-
-def _dense(modules: Mapping[str, Any], batch: Batch, _step: int) -> Losses:
-    from torch.nn import functional
-
-    encoded, _ = encode(modules["mae"], batch.s2l2a)
-    out = unpatch(modules["dense"](encoded), CLASSES + 1)
-    return {
-        "LULC": functional.cross_entropy(out[:, :CLASSES], batch.lulc),
-        "DEM": 0.3 * dem_loss(out[:, CLASSES:], batch.dem),
-    }
-
-
-def _truth(batch: Batch, target: str) -> Any:
-    return {"LULC": batch.lulc, "DEM": batch.dem, "NDVI": batch.ndvi}[target]
-
-
-def _token_losses(
-    modules: Mapping[str, Any], batch: Batch, weight: Mapping[str, float], encoded: Any, emb: Any
-) -> tuple[Losses, Any]:
-    from torch.nn import functional
-
-    losses, logits = {}, {}
-    for target in weight:
-        logits[target] = predict(modules["mae"], encoded, emb, target)
-        ids = tokens_of(modules[f"tok_{target}"], _truth(batch, target))
-        error = functional.cross_entropy(logits[target].flatten(0, 1), ids.flatten())
-        losses[f"{target}_ids"] = weight[target] * error
-    return losses, logits
-
-
-def _tokens(modules: Mapping[str, Any], batch: Batch, _step: int) -> Losses:
-    encoded, emb = encode(modules["mae"], batch.s2l2a)
-    losses, _ = _token_losses(modules, batch, {"LULC": 1.0}, encoded, emb)
+    losses, first = {}, 0
+    for target, channels in HEAD.items():
+        rows = slice(first * PATCH * PATCH, (first + channels) * PATCH * PATCH)
+        first += channels
+        if target in targets:
+            guess = unpatch(functional.linear(encoded, head.weight[rows], head.bias[rows]), channels)
+            loss = pixel_loss(target, guess, batch.truths[target], batch.weights)
+            losses[f"{target}_head"] = WEIGHTS[target] * loss
     return losses
 
 
-def _joint(modules: Mapping[str, Any], batch: Batch, step: int) -> Losses:
-    """Tokens and decoders together: the decoders see the tokens that will be predicted, not only true ones.
-
-    Land cover is in every step, NDVI in every third; the encoder goes on learning relief by the dense head.
-    """
-    return _together(modules, batch, step, ("LULC", *(("NDVI",) if step % 3 == 0 else ())))
+def _dense(modules: Modules, batch: Batch, plan: Plan) -> Losses:
+    encoded, _ = encode(modules["mae"], batch.inputs, {})
+    return _head_losses(modules["dense"], over_images(encoded, batch.inputs), batch, plan.targets)
 
 
-def _all(modules: Mapping[str, Any], batch: Batch, step: int) -> Losses:
-    """As ``_joint``, with the elevation's tokens and diffusion decoder."""
-    return _together(modules, batch, step, ("LULC", "DEM", *(("NDVI",) if step % 3 == 0 else ())))
-
-
-def _together(modules: Mapping[str, Any], batch: Batch, step: int, targets: tuple[str, ...]) -> Losses:
+def _joint(modules: Modules, batch: Batch, plan: Plan) -> Losses:
+    """Tokens and decoders together: decoders see the tokens that will be predicted, not only true ones."""
     import torch
     from torch.nn import functional
 
-    encoded, emb = encode(modules["mae"], batch.s2l2a)
-    weight = {target: {"LULC": 0.2, "NDVI": 0.1, "DEM": 0.05}[target] for target in targets}
-    losses, logits = _token_losses(modules, batch, weight, encoded, emb)
-    tokenizers = {target: modules[f"tok_{target}"] for target in targets}
-    codes = {target: straight_through(tokenizers[target], logits[target]) for target in targets}
-    losses.update(pixel_losses(tokenizers, codes, batch))
-    if "DEM" in losses:
-        losses["DEM"] = 0.6 * losses["DEM"]
-    head = modules["dense"]
-    rows = slice(CLASSES * PATCH * PATCH, None)
-    relief = unpatch(functional.linear(encoded, head.weight[rows], head.bias[rows]), 1)
-    losses["DEM_dense"] = 0.2 * dem_loss(relief, batch.dem)
-    if step % 4 == 0:
-        # The tokenizer's own round trip, so that its codes keep meaning land cover.
-        with torch.no_grad():
-            true = tokenizers["LULC"].encode(batch.lulc)[0]
-        decoded = tokenizers["LULC"].decode_quant(true)
-        losses["LULC_round_trip"] = 0.4 * functional.cross_entropy(decoded, batch.lulc)
+    mae = modules["mae"]
+    ids = chained(mae, batch.inputs, plan.before)
+    encoded, context = encode(mae, batch.inputs, ids)
+    losses: Losses = {}
+    for target in plan.targets:
+        tokenizer = modules[f"tok_{target}"]
+        logits = predict(mae, context, target)
+        if plan.tokens:
+            true = tokens_of(tokenizer, batch.truths[target])
+            error = functional.cross_entropy(logits.flatten(0, 1), true.flatten())
+            losses[f"{target}_ids"] = TOKEN_WEIGHT * error
+        codes = straight_through(tokenizer, logits)
+        losses[target] = WEIGHTS[target] * decoding_loss(target, tokenizer, codes, batch, own=True)
+        if plan.round_trip:
+            with torch.no_grad():
+                codes, _, _ = tokenizer.encode(batch.truths[target])
+            loss = decoding_loss(target, tokenizer, codes, batch)
+            losses[f"{target}_trip"] = ROUND_TRIP_WEIGHT * WEIGHTS[target] * loss
+    if "DEM" in plan.targets:
+        # The shortest way for slopes into the encoder.
+        head = _head_losses(modules["dense"], over_images(encoded, batch.inputs), batch, ("DEM",))
+        losses.update({name: HEAD_WEIGHT * loss for name, loss in head.items()})
     return losses
+
+
+def _answer(modules: Modules, inputs: Mapping[str, Any]) -> Images:
+    """Return what the linear head makes of inputs."""
+    encoded, _ = encode(modules["mae"], inputs, {})
+    out = unpatch(modules["dense"](over_images(encoded, inputs)), sum(HEAD.values()))
+    return dict(zip(HEAD, out.split(tuple(HEAD.values()), dim=1)))
+
+
+def _generate(modules: Modules, inputs: Mapping[str, Any]) -> Images:
+    """Return what the model makes of inputs, each target on its own, and land cover with relief made before."""
+    mae, images = modules["mae"], {}
+
+    def make(target: str, ids: Mapping[str, Any]) -> tuple[Any, Any]:
+        _, context = encode(mae, inputs, ids)
+        logits = predict(mae, context, target)
+        tokenizer = modules[f"tok_{target}"]
+        return decode(target, tokenizer, straight_through(tokenizer, logits)), logits.argmax(-1)
+
+    for target in ("LULC", "DEM", "NDVI"):
+        images[target], ids = make(target, {})
+        if target == "DEM":
+            images["LULC/after DEM"], _ = make("LULC", {"DEM": ids})
+    return images
+
+
+def _only(target: str, _step: int) -> Plan:
+    return Plan((), (target,))
+
+
+def _tokenizer(target: str, steps: int) -> Stage:
+    name, plan = f"tok_{target}", partial(_only, target)
+    return Stage(name, (name,), steps, 1.5e-3, plan, partial(_round_trip, target), turn=True)
 
 
 _TOKENIZERS = tuple(f"tok_{target}" for target in TARGETS)
@@ -149,12 +226,24 @@ _TOKENIZERS = tuple(f"tok_{target}" for target in TARGETS)
 STAGES: Mapping[str, Stage] = {
     stage.name: stage
     for stage in (
-        Stage("tok_LULC", ("tok_LULC",), (), 400, 16, 1.5e-3, True, _lulc_tokenizer),
-        Stage("tok_NDVI", ("tok_NDVI",), (), 120, 16, 1.5e-3, True, _ndvi_tokenizer),
-        Stage("tok_DEM", ("tok_DEM",), (), 250, 16, 1.5e-3, True, _dem_tokenizer),
-        Stage("dense", ("mae", "dense"), (), 700, 16, 1.2e-3, False, _dense),
-        Stage("tokens", ("mae",), ("tok_LULC",), 250, 16, 1.0e-3, False, _tokens),
-        Stage("joint", ("mae", "dense", "tok_LULC", "tok_NDVI"), (), 500, 16, 1.0e-3, False, _joint),
-        Stage("all", ("mae", "dense", *_TOKENIZERS), (), 240, 16, 8.0e-4, False, _all),
+        _tokenizer("LULC", 600),
+        _tokenizer("DEM", 350),
+        _tokenizer("NDVI", 500),
+        _tokenizer("S1GRD", 300),
+        _tokenizer("S2L2A", 500),
+        Stage("dense", ("mae", "dense"), 2000, 1.2e-3, partial(warm_start, seed=21), _dense, _answer),
+        Stage(
+            "joint",
+            ("mae", "dense", *_TOKENIZERS),
+            2800,
+            1.0e-3,
+            partial(any_to_any, seed=22),
+            _joint,
+            _generate,
+            averaged=True,
+        ),
     )
 }
+
+#: Lanes run beside each other, one core each; then the joint stage has all cores.
+LANES: tuple[tuple[str, ...], ...] = (_TOKENIZERS, ("dense",))
