@@ -7,25 +7,31 @@ and cut by rivers that follow its drainage. Heights in metres, rows run south, c
 
 from __future__ import annotations
 
-import heapq
 import math
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy import ndimage
 
+from .drainage import (
+    CELL_M2,
+    CHANNEL_M2,
+    MARGIN,
+    PIXEL_M,
+    STEP,
+    Channels,
+    Grid,
+    Mask,
+    Network,
+    edge_cells,
+    inside,
+    nearest,
+    outlets,
+    route,
+    trace,
+)
 from .fields import Field, Noise
 
-Grid = NDArray[np.float64]
-Mask = NDArray[np.bool_]
-Index = NDArray[np.int64]
-
-PIXEL_M = 10.0
-#: Pixels to a coarse cell, and coarse cells of margin on each side of the scene (320 m).
-STEP = 4
-MARGIN = 8
-CELL_M2 = (STEP * PIXEL_M) ** 2
 #: Heights stay inside this range, metres.
 HEIGHT_RANGE_M = (-50.0, 4000.0)
 #: Bankfull width over the square root of upslope area, m/m: about 3 m at 1 km2, width as Q^0.5
@@ -33,12 +39,10 @@ HEIGHT_RANGE_M = (-50.0, 4000.0)
 WIDTH_PER_ROOT_AREA = 0.003
 #: Depth over width of a channel, m/m (Leopold & Maddock 1953: 10 to 40 wide for 1 deep), at most 6 m.
 DEPTH_PER_WIDTH = 0.05
-#: Upslope area at which a channel begins, m2 (Montgomery & Dietrich 1988, doi:10.1038/336232a0: 1e4 to 1e5).
-CHANNEL_M2 = 6.0e4
 #: Steepest slope that loose ground keeps, tangent of 40 degrees (Burbank et al. 1996, doi:10.1038/379505a0).
 TALUS = 0.84
 #: Rounds of routing and incision.
-ROUNDS = 4
+ROUNDS = 5
 
 
 @dataclass(frozen=True)
@@ -70,26 +74,6 @@ class _Wish:
     roughness: float
 
 
-@dataclass(frozen=True)
-class _Network:
-    """Drainage of the coarse grid: flat arrays over its cells, a cell's receiver being lower than it."""
-
-    order: list[int]
-    receiver: Index
-    area: Grid
-    filled: Grid
-
-
-@dataclass(frozen=True)
-class _Channels:
-    """Points along smoothed channel lines: pixel coordinates, surface in metres, upslope area in m2."""
-
-    row: Grid
-    column: Grid
-    level: Grid
-    area: Grid
-
-
 def make_terrain(
     noise: Noise, relief_m: float, base_m: float, coast: float, lake: float, river_m: float, roughness: float
 ) -> Terrain:
@@ -111,10 +95,10 @@ def make_terrain(
     fine = _talus(fine)
     height = worn * scale + offset
     ground, water, depth = _still_water(fine, wish)
-    outlet = _outlets(height, wish.coast)
-    network = _route(noise.rng, height, outlet, _supply(shape, inlet, wish))
+    outlet = outlets(height, wish.coast)
+    network = route(noise.rng, height, outlet, _supply(shape, inlet, wish))
     level = _levels(network, height, ground, water, wish)
-    channels = _channels(coarse, network, level)
+    channels = trace(coarse, network, level)
     return _finish(noise.shape, wish, network, channels, ground, water, depth)
 
 
@@ -128,29 +112,16 @@ def _start(noise: Noise, wish: _Wish) -> tuple[Grid, int]:
     surface = noise.smooth(3.0, 70.0, 2.3 - 0.5 * wish.roughness).astype(np.float64)
     bend = 0.12 * noise.smooth(8.0, 40.0, 2.0)
     if wish.coast > 0.0:
-        return 1.2 * surface - along * noise.rng.uniform(0.5, 3.5), -1
+        surface = 1.2 * surface - along * noise.rng.uniform(0.5, 3.5)
+    if wish.river_m <= 0.0 and wish.coast > 0.0:
+        return surface, -1
     if wish.river_m <= 0.0:
         return surface - 1.5 * along, -1
-    surface = 0.8 * surface - 1.2 * along - 1.4 * np.exp(-(((across + bend) / 0.16) ** 2))
-    edge = _edge(noise.shape) & (along < np.quantile(along, 0.2))
+    if wish.coast <= 0.0:
+        surface = 0.8 * surface - 1.2 * along
+    surface = surface - (1.4 if wish.coast <= 0.0 else 0.7) * np.exp(-(((across + bend) / 0.16) ** 2))
+    edge = edge_cells(noise.shape) & (along < np.quantile(along, 0.2))
     return surface, int(np.argmin(np.where(edge, np.abs(across + bend), np.inf)))
-
-
-def _edge(shape: tuple[int, ...]) -> Mask:
-    """Return the outermost cells, bool."""
-    edge = np.ones(shape, dtype=bool)
-    edge[1:-1, 1:-1] = False
-    return edge
-
-
-def _outlets(height: Grid, coast: float) -> Mask:
-    """Return the cells where water leaves: the lowest eighth of the edge, and the sea."""
-    edge = _edge(height.shape)
-    out = edge & (height <= np.quantile(height[edge], 0.12))
-    if coast > 0.0:
-        inner = height[MARGIN:-MARGIN, MARGIN:-MARGIN]
-        out |= height <= np.quantile(inner, min(coast, 0.98))
-    return out
 
 
 def _supply(shape: tuple[int, int], inlet: int, wish: _Wish) -> Grid:
@@ -162,57 +133,6 @@ def _supply(shape: tuple[int, int], inlet: int, wish: _Wish) -> Grid:
     return supply
 
 
-def _flood(height: Grid, outlet: Mask) -> Grid:
-    """Return heights with depressions filled to just above their spill (Barnes et al. 2014, 10.1016/j.cageo.2013.04.024)."""
-    rows, columns = height.shape
-    wide = columns + 2
-    fill: list[float] = np.pad(height, 1).ravel().tolist()
-    closed = bytearray(np.pad(outlet, 1, constant_values=True).astype(np.uint8).tobytes())
-    seeds = np.flatnonzero(np.pad(outlet, 1).ravel()).tolist()
-    heap = [(fill[i], i) for i in seeds]
-    heapq.heapify(heap)
-    step = 1e-5 * max(float(np.ptp(height)), 1e-6)
-    around = (-wide - 1, -wide, -wide + 1, -1, 1, wide - 1, wide, wide + 1)
-    pop, push = heapq.heappop, heapq.heappush
-    while heap:
-        level, i = pop(heap)
-        level += step
-        for k in around:
-            j = i + k
-            if closed[j]:
-                continue
-            closed[j] = 1
-            fill[j] = max(fill[j], level)
-            push(heap, (fill[j], j))
-    return np.array(fill).reshape(rows + 2, wide)[1:-1, 1:-1]
-
-
-def _route(rng: np.random.Generator, height: Grid, outlet: Mask, supply: Grid) -> _Network:
-    """Return receivers (D8, O'Callaghan & Mark 1984, slopes jittered to hide the grid) and upslope areas."""
-    rows, columns = height.shape
-    filled = _flood(height, outlet)
-    padded = np.pad(filled, 1, constant_values=np.inf)
-    best = np.zeros(height.shape)
-    receiver = np.arange(rows * columns).reshape(rows, columns)
-    own = receiver.copy()
-    for dy in (-1, 0, 1):
-        for dx in (-1, 0, 1):
-            if dy == 0 and dx == 0:
-                continue
-            drop = (filled - padded[1 + dy : rows + 1 + dy, 1 + dx : columns + 1 + dx]) / math.hypot(dy, dx)
-            drop *= 0.7 + 0.6 * rng.random(height.shape, dtype=np.float32)
-            better = (drop > best) & ~outlet
-            best[better] = drop[better]
-            receiver[better] = own[better] + dy * columns + dx
-    flat = receiver.ravel()
-    order: list[int] = np.argsort(filled, axis=None, kind="stable").tolist()
-    area, to = supply.tolist(), flat.tolist()
-    for i in reversed(order):
-        if to[i] != i:
-            area[to[i]] += area[i]
-    return _Network(order, flat, np.array(area), filled)
-
-
 def _wear(noise: Noise, start: Grid, inlet: int, wish: _Wish) -> Grid:
     """Return the surface after stream-power incision (implicit, Braun & Willett 2013,
     doi:10.1016/j.geomorph.2012.10.008; m = 0.5, n = 1), uplift and creep."""
@@ -221,10 +141,10 @@ def _wear(noise: Noise, start: Grid, inlet: int, wish: _Wish) -> Grid:
     supply = np.ones(start.size)
     if inlet >= 0:
         supply[inlet] += 0.5 * start.size
-    power = 0.025 + 0.075 * wish.roughness
+    power = 0.06 + 0.19 * wish.roughness
     for _ in range(ROUNDS):
-        outlet = _outlets(height, wish.coast)
-        network = _route(noise.rng, height, outlet, supply)
+        outlet = outlets(height, wish.coast)
+        network = route(noise.rng, height, outlet, supply)
         height = network.filled + np.where(outlet, 0.0, rise)
         z, to = height.ravel().tolist(), network.receiver.tolist()
         cut = (power * np.sqrt(network.area)).tolist()
@@ -336,7 +256,7 @@ def _lake(height: Grid, sea: Mask, share: float) -> tuple[float, Mask]:
     return low, parts == parts[spot]
 
 
-def _levels(network: _Network, height: Grid, ground: Grid, water: Mask, wish: _Wish) -> Grid:
+def _levels(network: Network, height: Grid, ground: Grid, water: Mask, wish: _Wish) -> Grid:
     """Return the level of running water in each coarse cell, metres, flat; it never rises downstream."""
     rows, columns = height.shape
     r, c = np.mgrid[0:rows, 0:columns]
@@ -360,38 +280,11 @@ def _levels(network: _Network, height: Grid, ground: Grid, water: Mask, wish: _W
     return np.array(out)
 
 
-def _channels(noise: Noise, network: _Network, level: Grid) -> _Channels:
-    """Return points along the channels: quadratic curves through the middles of the drainage steps."""
-    columns = noise.shape[1]
-    wander = 0.45 * np.stack([noise.smooth(5.0, 20.0, 1.5).ravel(), noise.smooth(5.0, 20.0, 1.5).ravel()])
-    cells = np.arange(network.area.size)
-    place = np.stack([cells // columns, cells % columns]).astype(np.float64) + wander
-    to = network.receiver
-    for _ in range(3):
-        place = np.where(to == cells, place, 0.6 * place + 0.4 * place[:, to]) if _ % 2 == 0 else place
-    start = np.flatnonzero((network.area >= CHANNEL_M2) & (to != cells))
-    second, third = to[start], to[to[start]]
-    t = (np.arange(12) / 12.0)[:, None]
-
-    def curve(values: Grid) -> Grid:
-        a, b, c = (
-            0.5 * (values[start] + values[second]),
-            values[second],
-            0.5 * (values[second] + values[third]),
-        )
-        bent: Grid = ((1 - t) ** 2 * a + 2 * t * (1 - t) * b + t**2 * c).ravel()
-        return bent
-
-    row, column = ((curve(axis) - MARGIN + 0.5) * STEP - 0.5 for axis in place)
-    area = np.where(t < 0.5, network.area[start], network.area[second]).ravel()
-    return _Channels(row, column, curve(level), area)
-
-
 def _finish(
     shape: tuple[int, int],
     wish: _Wish,
-    network: _Network,
-    channels: _Channels,
+    network: Network,
+    channels: Channels,
     ground: Grid,
     water: Mask,
     depth: Grid,
@@ -399,49 +292,29 @@ def _finish(
     """Return the terrain with rivers cut in, upslope area and height above drainage."""
     grid = network.filled.shape
     hill = np.exp(_up(np.log(np.minimum(network.area, CHANNEL_M2)).reshape(grid), shape))
-    base = ground.copy()
-    seen = _inside(channels, shape)
+    seen = inside(channels, shape)
     if seen.area.size:
-        base, hill, ground, water, depth = _cut(seen, wish, ground, water, depth, hill)
-    ground, depth = _fit(ground, water, depth, wish)
-    del base
+        hill, ground, water, depth = _cut(seen, wish, ground, water, depth, hill)
+    ground = _fit(ground, wish)
     above = _above(ground, water, hill)
     f32 = np.float32
     return Terrain(ground.astype(f32), water, depth.astype(f32), hill.astype(f32), above.astype(f32))
 
 
-def _inside(channels: _Channels, shape: tuple[int, int]) -> _Channels:
-    """Return the points that lie in the scene."""
-    row, column = np.rint(channels.row), np.rint(channels.column)
-    ok = (row >= 0) & (row < shape[0]) & (column >= 0) & (column < shape[1])
-    return _Channels(channels.row[ok], channels.column[ok], channels.level[ok], channels.area[ok])
-
-
-def _nearest(points: _Channels, shape: tuple[int, int]) -> tuple[Grid, Index]:
-    """Return each pixel's distance to the nearest channel point in metres, and that point's number."""
-    order = np.argsort(points.area, kind="stable")
-    number = np.full(shape, -1, dtype=np.int64)
-    row, column = np.rint(points.row).astype(int)[order], np.rint(points.column).astype(int)[order]
-    np.maximum.at(number, (row, column), np.arange(order.size))
-    at = ndimage.distance_transform_edt(number < 0, return_distances=False, return_indices=True)
-    which = order[number[at[0], at[1]]]
-    y, x = np.mgrid[0 : shape[0], 0 : shape[1]]
-    distance: Grid = np.hypot(y - points.row[which], x - points.column[which]) * PIXEL_M
-    return distance, which
-
-
 def _cut(
-    points: _Channels, wish: _Wish, ground: Grid, water: Mask, depth: Grid, hill: Grid
-) -> tuple[Grid, Grid, Grid, Mask, Grid]:
-    """Return the ground before and the upslope area, ground, water and depth after the channels are cut."""
-    before, still = ground, water
+    points: Channels, wish: _Wish, ground: Grid, water: Mask, depth: Grid, hill: Grid
+) -> tuple[Grid, Grid, Mask, Grid]:
+    """Return the upslope area, ground, water and depth after the channels are cut."""
+    still = water
     largest = float(points.area.max())
     width = wish.river_m * np.sqrt(points.area / largest)
-    distance, which = _nearest(points, ground.shape)
+    distance, which = nearest(points, ground.shape)
     reach = 0.5 * width[which] + 30.0
     blend = np.clip((distance - 0.5 * width[which]) / 30.0, 0.0, 1.0)
     blend = np.where(distance > reach, 1.0, blend * blend * (3.0 - 2.0 * blend))
-    cut = np.minimum(points.level[which] + blend * (ground - points.level[which]), ground)
+    seen = np.clip(width[which] / PIXEL_M, 0.3, 1.0)  # brooks too narrow to see leave a shallow dent
+    most = (4.0 + 0.04 * wish.relief_m) * seen
+    cut = ground - (1.0 - blend) * seen * np.clip(ground - points.level[which], 0.0, most)
     ground = np.where(still, ground, cut)
     hill = np.where(
         distance <= np.maximum(0.5 * width[which], 7.0), np.maximum(points.area[which], hill), hill
@@ -450,8 +323,8 @@ def _cut(
     while wish.river_m > low:
         some = (width >= low) & ((width < 2.0 * low) | (4.0 * low > wish.river_m))
         if some.any():
-            part = _Channels(points.row[some], points.column[some], points.level[some], points.area[some])
-            far, index = _nearest(part, ground.shape)
+            part = Channels(points.row[some], points.column[some], points.level[some], points.area[some])
+            far, index = nearest(part, ground.shape)
             half = 0.5 * np.maximum(width[some][index], PIXEL_M)
             river = (far <= half) & ~still
             ground = np.where(river, part.level[index], ground)
@@ -462,10 +335,10 @@ def _cut(
             hill = np.where(river, np.maximum(part.area[index], hill), hill)
             water = water | river
         low *= 2.0
-    return before, hill, ground, water, depth
+    return hill, ground, water, depth
 
 
-def _fit(ground: Grid, water: Mask, depth: Grid, wish: _Wish) -> tuple[Grid, Grid]:
+def _fit(ground: Grid, wish: _Wish) -> Grid:
     """Return the ground scaled once more to the relief and level asked for, within HEIGHT_RANGE_M."""
     low, high = np.quantile(ground, (0.05, 0.95))
     if high - low > 1e-6 and wish.coast < 0.9:
@@ -474,7 +347,7 @@ def _fit(ground: Grid, water: Mask, depth: Grid, wish: _Wish) -> tuple[Grid, Gri
         ground = ground + wish.base_m - float(ground.mean())
         ground = ground + max(HEIGHT_RANGE_M[0] - float(ground.min()), 0.0)
         ground = ground - max(float(ground.max()) - HEIGHT_RANGE_M[1], 0.0)
-    return np.clip(ground, *HEIGHT_RANGE_M), depth
+    return np.clip(ground, *HEIGHT_RANGE_M)
 
 
 def _above(ground: Grid, water: Mask, area: Grid) -> Grid:
