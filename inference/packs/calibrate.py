@@ -16,6 +16,7 @@ from ..grid import Grid
 from ..io.base import Geo
 from ..io.model_grid import model_grids
 from ..io.scene import Scene, SceneReader, open_scene
+from ..modalities import MODALITIES
 from ..runtime.base import Array, Graph, Runtime
 from ..types import Cancel, Window
 from .manifest import Pack
@@ -31,23 +32,26 @@ def find_chips(place: Union[str, Path], pack: Pack, modality: Optional[str] = No
     """The modality and the files to calibrate with: one scene, a folder of them, or one in TerraMesh's layout.
 
     In TerraMesh's layout each modality has a folder of its name; the pack's first input that has one is
-    taken. Elsewhere files are the pack's first input, unless ``modality`` says otherwise. Raises InputError.
+    taken, in the order in which modalities are offered. Elsewhere files are the pack's first input, unless
+    ``modality`` says otherwise. Raises InputError.
     """
     place = Path(place)
+    pictures = [name for name in MODALITIES if name in pack.inputs and MODALITIES[name].kind != "text"]
+    first = next(iter(pictures or pack.inputs))
     if modality is not None and modality not in pack.inputs:
         raise InputError(f"The model {pack.id} does not take {modality}; it takes {', '.join(pack.inputs)}.")
     if not place.exists():
         raise InputError(f"There is nothing at {place} to calibrate with.")
     if place.is_file():
-        return modality or next(iter(pack.inputs)), [place]
-    for name in (modality,) if modality else tuple(pack.inputs):
+        return modality or first, [place]
+    for name in (modality,) if modality else pictures:
         if (place / name).is_dir():
             modality, place = name, place / name
             break
     files = sorted(p for p in place.iterdir() if p.suffix.lower() in SUFFIXES and not p.name.startswith("."))
     if not files:
         raise InputError(f"{place} holds no scenes ({', '.join(SUFFIXES)}) to calibrate with.")
-    return modality or next(iter(pack.inputs)), files
+    return modality or first, files
 
 
 def read_tiles(

@@ -75,9 +75,9 @@ def quantise(
     """
     cancel = cancel or Cancel()
     pack = load_pack(request.pack)
-    decoders = _decoders(pack)
     goal = _check(request, pack)
     modality, files = find_chips(request.chips, pack, request.modality)
+    decoders = _decoders(pack, modality)
     tiles = read_tiles(files, modality, pack, request.tiles, geo or default_geo(), cancel=cancel)
     used, held_out = (tiles[0::2], tiles[1::2]) if len(tiles) > 1 else (tiles, tiles)
     diffusion = sum(pack.targets[t].decoder == "diffusion" for t in decoders)
@@ -103,9 +103,10 @@ def quantise(
             shutil.rmtree(work, ignore_errors=True)
 
 
-def _decoders(pack: Pack) -> list[str]:
-    """Targets whose decoder can be quantised."""
-    found = [t for t in pack.targets if "onnx" in getattr(pack.graphs.get(f"decode_{t}"), "forms", {})]
+def _decoders(pack: Pack, modality: str) -> list[str]:
+    """Targets whose decoder can be quantised with scenes of a modality; what is given is not made."""
+    decoded = [t for t in pack.targets if "onnx" in getattr(pack.graphs.get(f"decode_{t}"), "forms", {})]
+    found = [target for target in decoded if target != modality]
     if not found:
         raise ModelError(f"The model {pack.id} holds no decoder that int8 makes faster.")
     return found

@@ -205,12 +205,34 @@ def test_the_starter_model_loses_little(shared_data: Path, tmp_path: Path) -> No
     )
     pack = quantise(request)
     rows = error_rows(pack.variants)
-    assert {row.target for row in rows} == {"DEM", "LULC", "NDVI"}
+    made = set(pack.targets) - {"S2L2A"}  # which is what it is calibrated with
+    assert {row.target for row in rows} == made
     assert all(row.accepted for row in rows), [row.text for row in rows]
     runtime = make_runtime("onnx", device="cpu", threads=1)
     adapter = adapter_for(pack, runtime)
-    assert {adapter.form(f"decode_{t}", presets.PRESETS["balanced"]) for t in pack.targets} == {FORM}
+    assert {adapter.form(f"decode_{t}", presets.PRESETS["balanced"]) for t in made} == {FORM}
     assert {adapter.form(f"decode_{t}", presets.PRESETS["exact"]) for t in pack.targets} == {"onnx"}
+
+
+def test_scenes_are_the_first_modality_offered_and_not_made(full: Pack, chips: Path, tmp_path: Path) -> None:
+    """In pack.json inputs stand by the alphabet: places and elevation would come first."""
+    pack = convert_checkpoint(
+        REFERENCE / "TerraMind_v1_gelu.pt",
+        REFERENCE,
+        ["COORDS", "DEM", "S2L2A"],
+        ["DEM", "LULC"],
+        tmp_path / "many",
+        skeletons=REFERENCE / "skeletons",
+    )
+    place = tmp_path / "chips"
+    shutil.copytree(chips, place)
+    (place / "DEM").mkdir()
+    found, files = find_chips(place, pack)
+    assert (found, len(files)) == ("S2L2A", 3)
+    height = 700 + 100 * np.random.default_rng(0).random((1, TILE, TILE))
+    write_scene(place / "DEM" / "0.tif", height, names=("DEM",), dtype="float32", nodata=-9999)
+    made = quantise(QuantiseRequest(pack.root, place, tmp_path / "q", modality="DEM", tiles=1, threads=2))
+    assert {row.target for row in error_rows(made.variants)} == {"LULC"}
 
 
 # --- which variant runs ----------------------------------------------------------------------------------
