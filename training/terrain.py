@@ -88,11 +88,12 @@ def make_terrain(
     coarse = Noise(noise.rng, *shape)
     start, inlet = _start(coarse, wish)
     worn = _wear(coarse, start, inlet, wish)
+    worn = _settle(worn, wish)
     if lake > 0.0:
         worn = worn + _bowl(coarse, worn, lake)
     fine = _refine(noise, worn, wish)
     fine, scale, offset = _to_metres(fine, wish)
-    fine = _talus(fine)
+    fine = _talus(fine, TALUS * PIXEL_M, 8)
     height = worn * scale + offset
     ground, water, depth = _still_water(fine, wish)
     outlet = outlets(height, wish.coast)
@@ -109,16 +110,17 @@ def _start(noise: Noise, wish: _Wish) -> tuple[Grid, int]:
     y, x = np.mgrid[0:rows, 0:columns].astype(np.float64)
     y, x = (y - rows / 2) / min(rows, columns), (x - columns / 2) / min(rows, columns)
     along, across = x * math.cos(angle) + y * math.sin(angle), y * math.cos(angle) - x * math.sin(angle)
-    surface = noise.smooth(3.0, 70.0, 2.3 - 0.5 * wish.roughness).astype(np.float64)
+    massif = min(wish.relief_m / 1200.0, 1.0)  # high ground holds its relief in long slopes
+    surface = noise.smooth(3.0 + 6.0 * massif, 70.0, 2.3 - 0.5 * wish.roughness).astype(np.float64)
     bend = 0.12 * noise.smooth(8.0, 40.0, 2.0)
     if wish.coast > 0.0:
         surface = 1.2 * surface - along * noise.rng.uniform(0.5, 3.5)
     if wish.river_m <= 0.0 and wish.coast > 0.0:
         return surface, -1
     if wish.river_m <= 0.0:
-        return surface - 1.5 * along, -1
+        return surface - (1.5 + 1.5 * massif) * along, -1
     if wish.coast <= 0.0:
-        surface = 0.8 * surface - 1.2 * along
+        surface = 0.8 * surface - (1.2 + 1.5 * massif) * along
     surface = surface - (1.4 if wish.coast <= 0.0 else 0.7) * np.exp(-(((across + bend) / 0.16) ** 2))
     edge = edge_cells(noise.shape) & (along < np.quantile(along, 0.2))
     return surface, int(np.argmin(np.where(edge, np.abs(across + bend), np.inf)))
@@ -182,7 +184,7 @@ def _refine(noise: Noise, worn: Grid, wish: _Wish) -> Grid:
     fine = _up(worn, noise.shape)
     gy, gx = np.gradient(worn)
     steep = _up(ndimage.gaussian_filter(np.hypot(gx, gy), 1.5), noise.shape)
-    detail = noise.smooth(2.5, 30.0, 1.7).astype(np.float64)
+    detail = noise.smooth(2.5, 30.0, 2.1).astype(np.float64)
     return (
         fine
         + (0.15 + 0.3 * wish.roughness) * steep * detail
@@ -201,10 +203,18 @@ def _to_metres(fine: Grid, wish: _Wish) -> tuple[Grid, float, float]:
     return fine * scale + offset, scale, offset
 
 
-def _talus(height: Grid) -> Grid:
-    """Return the surface with slopes above the talus angle relaxed (Musgrave et al. 1989), some passes."""
-    limit = TALUS * PIXEL_M
-    for _ in range(8):
+def _settle(worn: Grid, wish: _Wish) -> Grid:
+    """Return the coarse surface with slopes relaxed below the talus angle once scaled to the relief."""
+    for _ in range(3):
+        low, high = np.quantile(worn[MARGIN:-MARGIN, MARGIN:-MARGIN], (0.05, 0.95))
+        limit = 0.75 * TALUS * STEP * PIXEL_M * float(high - low) / wish.relief_m
+        worn = _talus(worn, limit, 12)
+    return worn
+
+
+def _talus(height: Grid, limit: float, passes: int) -> Grid:
+    """Return the surface with steps above ``limit`` relaxed (Musgrave et al. 1989), so many passes."""
+    for _ in range(passes):
         move = np.zeros_like(height)
         for axis in (0, 1):
             step = np.diff(height, axis=axis)
