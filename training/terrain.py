@@ -121,7 +121,9 @@ def _start(noise: Noise, wish: _Wish) -> tuple[Grid, int]:
         return surface - (1.5 + 1.5 * massif) * along, -1
     if wish.coast <= 0.0:
         surface = 0.8 * surface - (1.2 + 1.5 * massif) * along
-    surface = surface - (1.4 if wish.coast <= 0.0 else 0.7) * np.exp(-(((across + bend) / 0.16) ** 2))
+    surface = surface - (1.4 if wish.coast <= 0.0 else 0.7) * np.clip(0.55 + along, 0.05, 1.0) * np.exp(
+        -(((across + bend) / 0.16) ** 2)
+    )
     edge = edge_cells(noise.shape) & (along < np.quantile(along, 0.2))
     return surface, int(np.argmin(np.where(edge, np.abs(across + bend), np.inf)))
 
@@ -184,10 +186,10 @@ def _refine(noise: Noise, worn: Grid, wish: _Wish) -> Grid:
     fine = _up(worn, noise.shape)
     gy, gx = np.gradient(worn)
     steep = _up(ndimage.gaussian_filter(np.hypot(gx, gy), 1.5), noise.shape)
-    detail = noise.smooth(2.5, 30.0, 2.1).astype(np.float64)
+    detail = noise.smooth(4.0, 30.0, 2.0).astype(np.float64)
     return (
         fine
-        + (0.15 + 0.3 * wish.roughness) * steep * detail
+        + (0.1 + 0.14 * wish.roughness) * steep * detail
         + 0.004 * float(fine.std()) * noise.smooth(3.0, 12.0, 1.2)
     )
 
