@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import ndimage
+from scipy import ndimage  # type: ignore[import-untyped]
 
 from .fields import Noise
 
@@ -56,7 +56,7 @@ def edge_cells(shape: tuple[int, ...]) -> Mask:
 def outlets(height: Grid, coast: float) -> Mask:
     """Return the cells where water leaves: the lowest eighth of the edge, and the sea."""
     edge = edge_cells(height.shape)
-    out = edge & (height <= np.quantile(height[edge], 0.12))
+    out: Mask = edge & (height <= np.quantile(height[edge], 0.12))
     if coast > 0.0:
         inner = height[MARGIN:-MARGIN, MARGIN:-MARGIN]
         out |= height <= np.quantile(inner, min(coast, 0.98))

@@ -11,7 +11,7 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import ndimage
+from scipy import ndimage  # type: ignore[import-untyped]
 
 from .drainage import (
     CELL_M2,
@@ -168,7 +168,8 @@ def _bowl(noise: Noise, height: Grid, lake: float) -> Grid:
     cy, cx = np.unravel_index(int(np.argmin(np.where(inside, height, np.inf))), height.shape)
     radius = math.sqrt(lake * (rows - 2 * MARGIN) * (columns - 2 * MARGIN) / math.pi) + 2.0
     distance = np.hypot(y - float(cy), x - float(cx)) / radius * (1.0 + 0.15 * noise.smooth(8.0, 40.0, 2.0))
-    return 0.9 * float(height.std()) * (np.minimum(distance, 2.5) ** 2 / 2.5 - 2.5)
+    made: Grid = 0.9 * float(height.std()) * (np.minimum(distance, 2.5) ** 2 / 2.5 - 2.5)
+    return made
 
 
 def _up(coarse: Grid, shape: tuple[int, int]) -> Grid:
@@ -178,7 +179,8 @@ def _up(coarse: Grid, shape: tuple[int, int]) -> Grid:
     for origin in (0, -1, 0, -1)[:2]:
         fine = ndimage.uniform_filter(fine, STEP, origin=origin, mode="nearest")
     fine = ndimage.uniform_filter(fine, 3, mode="nearest")
-    return fine[4 * STEP : 4 * STEP + shape[0], 4 * STEP : 4 * STEP + shape[1]]
+    made: Grid = fine[4 * STEP : 4 * STEP + shape[0], 4 * STEP : 4 * STEP + shape[1]]
+    return made
 
 
 def _refine(noise: Noise, worn: Grid, wish: _Wish) -> Grid:
@@ -187,11 +189,12 @@ def _refine(noise: Noise, worn: Grid, wish: _Wish) -> Grid:
     gy, gx = np.gradient(worn)
     steep = _up(ndimage.gaussian_filter(np.hypot(gx, gy), 1.5), noise.shape)
     detail = noise.smooth(4.0, 30.0, 2.0).astype(np.float64)
-    return (
+    made: Grid = (
         fine
         + (0.1 + 0.14 * wish.roughness) * steep * detail
         + 0.004 * float(fine.std()) * noise.smooth(3.0, 12.0, 1.2)
     )
+    return made
 
 
 def _to_metres(fine: Grid, wish: _Wish) -> tuple[Grid, float, float]:
@@ -320,7 +323,7 @@ def _cut(
     still = water
     largest = float(points.area.max())
     width = wish.river_m * np.sqrt(points.area / largest)
-    distance, which = nearest(points, ground.shape)
+    distance, which = nearest(points, (ground.shape[0], ground.shape[1]))
     reach = 0.5 * width[which] + 30.0
     blend = np.clip((distance - 0.5 * width[which]) / 30.0, 0.0, 1.0)
     blend = np.where(distance > reach, 1.0, blend * blend * (3.0 - 2.0 * blend))
@@ -336,7 +339,7 @@ def _cut(
         some = (width >= low) & ((width < 2.0 * low) | (4.0 * low > wish.river_m))
         if some.any():
             part = Channels(points.row[some], points.column[some], points.level[some], points.area[some])
-            far, index = nearest(part, ground.shape)
+            far, index = nearest(part, (ground.shape[0], ground.shape[1]))
             half = 0.5 * np.maximum(width[some][index], PIXEL_M)
             river = (far <= half) & ~still
             ground = np.where(river, part.level[index], ground)
