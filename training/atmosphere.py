@@ -46,7 +46,7 @@ OZONE = np.array([0.001, 0.006, 0.031, 0.015, 0.006, 0.003, 0.001, 0.0005, 0, 0,
 
 #: Water vapour: transmittance exp(-a (mW)^0.55) with W in g cm-2 and m the two-way air mass, the form of Tanre et
 #: al. 1990 (5S); magnitudes after Gascon et al. 2017 (https://doi.org/10.3390/rs9060584) for B09 and Gao et al. 1993
-#: (https://doi.org/10.1029/93GL02106) for the cirrus band, where one g cm-2 hides the ground.
+#: (https://doi.org/10.1029/93GL00106) for the cirrus band, where one g cm-2 hides the ground.
 VAPOUR = np.array([0, 0, 0, 0.003, 0.009, 0.012, 0.003, 0.028, 0.002, 0.55, 3.0, 0.004, 0.012])
 
 #: Reflectance of infinitely thick cloud of drops and of ice (Nakajima & King 1990,
@@ -57,9 +57,7 @@ THICK_ICE = np.array([1.0] * 11 + [0.36, 0.26])
 
 ASYMMETRY_CLOUD = 0.85  # drops at 550 nm (Hu & Stamnes 1993, 10.1175/1520-0442(1993)006<0728:AAPOTR>2.0.CO;2)
 ASYMMETRY_CIRRUS = 0.77  # ice crystals (Baran 2012, 10.1016/j.atmosres.2012.04.010)
-ASYMMETRY_AEROSOL = (
-    0.65  # and albedo 0.94: continental aerosol (Dubovik et al. 2002, 10.1175/1520-0469(2002)059)
-)
+ASYMMETRY_AEROSOL = 0.65  # and albedo 0.94: continental aerosol (Dubovik et al. 2002, 10.1175/1520-0469(2002)059<0590:VOAAOP>2.0.CO;2)
 ALBEDO_AEROSOL = 0.94
 
 #: The optics' Gaussian in native pixels: MTF 0.25 at Nyquist (specified 0.15 to 0.3; Gascon et al. 2017) over the
@@ -155,7 +153,7 @@ def two_stream(thickness: Any, asymmetry: float = ASYMMETRY_CLOUD) -> Any:
 def rayleigh_thickness(wavelength: Any) -> Any:
     """Return Rayleigh optical thickness at sea level of wavelengths in micrometres.
 
-    Bodhaine et al. 1999, eq. 30, https://doi.org/10.1175/1520-0426(1999)016<1854:OROTC>2.0.CO;2.
+    Bodhaine et al. 1999, eq. 30, https://doi.org/10.1175/1520-0426(1999)016<1854:ORODC>2.0.CO;2.
     """
     square = np.square(wavelength)
     above = 1.0455996 - 341.29061 / square - 0.90230850 * square

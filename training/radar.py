@@ -89,7 +89,7 @@ def slope_terms(elevation: Field, incidence: float, azimuth: float) -> tuple[Fie
 def soil_backscatter(moisture: Any, roughness: Any, local: Any) -> tuple[Any, Any]:
     """Return sigma0 (VV, VH) of bare soil, power: ``moisture`` m3/m3, ``roughness`` k s, ``local`` incidence, rad.
 
-    Oh 2004, https://doi.org/10.1109/LGRS.2004.823463.
+    Oh 2004, https://doi.org/10.1109/TGRS.2003.821065.
     """
     cross = 0.11 * moisture**0.7 * np.cos(local) ** 2.2 * (1.0 - np.exp(-0.32 * roughness**1.8))
     ratio = 0.095 * (0.13 + np.sin(1.5 * local)) ** 1.4 * (1.0 - np.exp(-1.3 * roughness**0.9))
