@@ -216,7 +216,8 @@ def stretch(l2a: NDArray[np.uint16], rng: np.random.Generator) -> NDArray[np.uin
 
     One linear stretch for all three bands between the 1st and 99th percentile of their joint values over the larger
     tile that a chip is cut from: TerraMesh's chips 38D and 282D show 459 to 2548 and 0 to 3909, their own
-    percentiles being 481 to 2530 and 88 to 3994. A chip's own percentiles therefore move a little.
+    percentiles being 481 to 2530 and 88 to 3994. A chip's own percentiles therefore move a little,
+    by an amount that is assumed.
     """
     color = l2a[[3, 2, 1]].astype(np.float32)
     low, high = np.percentile(color[:, ::2, ::2], (1.0, 99.0))

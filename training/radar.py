@@ -2,7 +2,8 @@
 """What Sentinel-1 records of a world: IW GRD backscatter sigma0 in dB, VV and VH, terrain-corrected to 10 m.
 
 Soil by Oh 2004, low plants by the water cloud model, woods as a closed volume, water by wind, houses by block,
-snow by its wetness; then slopes, resolution, speckle and the noise floor. Levels are published magnitudes.
+snow by its wetness; then slopes, resolution, speckle and the noise floor. Levels of woods, houses, reeds and snow are of
+the size that the papers named report, rounded by hand; nothing is fitted to an image.
 """
 
 from __future__ import annotations
@@ -36,11 +37,12 @@ WOOD_SPREAD = 0.8
 LOOKS = 4.4
 RESOLUTION_M = (20.0, 22.0)
 
-#: Double bounce under emergent plants, dB (VV, VH): Tsyganskaya et al. 2018, 10.1080/01431161.2018.1479788.
+#: Double bounce under emergent plants, dB (VV, VH): Tsyganskaya et al. 2018 (review),
+#: Int. J. Remote Sens. 39(8), 2255.
 DOUBLE_BOUNCE = (-6.0, -17.0)
 
 #: Built-up land, dB: mean of low houses in VV, VH below VV, and spread between blocks (Koppel et al. 2017,
-#: https://doi.org/10.1080/01431161.2017.1279354; strong points up to +20 dB in both).
+#: Int. J. Remote Sens. 38(22), 6450; strong points up to +20 dB in both).
 HOUSES = -5.0
 HOUSES_CROSS = -7.0
 HOUSES_SPREAD = 2.0
