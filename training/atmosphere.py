@@ -57,7 +57,8 @@ THICK_ICE = np.array([1.0] * 11 + [0.36, 0.26])
 
 ASYMMETRY_CLOUD = 0.85  # drops at 550 nm (Hu & Stamnes 1993, 10.1175/1520-0442(1993)006<0728:AAPOTR>2.0.CO;2)
 ASYMMETRY_CIRRUS = 0.77  # ice crystals (Baran 2012, 10.1016/j.atmosres.2012.04.010)
-ASYMMETRY_AEROSOL = 0.65  # and albedo 0.94: continental aerosol (Dubovik et al. 2002, 10.1175/1520-0469(2002)059<0590:VOAAOP>2.0.CO;2)
+#: Continental aerosol (Dubovik et al. 2002, 10.1175/1520-0469(2002)059<0590:VOAAOP>2.0.CO;2).
+ASYMMETRY_AEROSOL = 0.65
 ALBEDO_AEROSOL = 0.94
 
 #: The optics' Gaussian in native pixels: MTF 0.25 at Nyquist (specified 0.15 to 0.3; Gascon et al. 2017) over the

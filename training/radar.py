@@ -2,8 +2,8 @@
 """What Sentinel-1 records of a world: IW GRD backscatter sigma0 in dB, VV and VH, terrain-corrected to 10 m.
 
 Soil by Oh 2004, low plants by the water cloud model, woods as a closed volume, water by wind, houses by block,
-snow by its wetness; then slopes, resolution, speckle and the noise floor. Levels of woods, houses, reeds and snow are of
-the size that the papers named report, rounded by hand; nothing is fitted to an image.
+snow by its wetness; then slopes, resolution, speckle and the noise floor. Levels of woods, houses, reeds and
+snow are of the size that the papers named report, rounded by hand; nothing is fitted to an image.
 """
 
 from __future__ import annotations
