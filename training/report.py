@@ -208,7 +208,9 @@ def share_table(simulated: Sequence[View]) -> list[str]:
     rows = []
     for value in statistics.CLASSES:
         shares = np.array([(view.lulc == value).mean() for view in simulated])
-        rows.append((CLASS_NAMES[value], f"{shares.mean():.1%}", f"{(shares > 0.01).mean():.0%}"))
+        rows.append(
+            (CLASS_NAMES[value], f"{100 * shares.mean():.1f} %", f"{100 * (shares > 0.01).mean():.0f} %")
+        )
     return table(("", "of all pixels", "scenes with 1 % or more of it"), rows)
 
 
