@@ -107,7 +107,7 @@ def draw_place(rng: np.random.Generator) -> Place:
     longitude, latitude, day, sun_elevation, sun_azimuth = _where_and_when(rng)
     dry_belt = math.exp(-(((abs(latitude) - 24.0) / 12.0) ** 2))
     aridity = float(np.clip(rng.beta(1.3, 1.7) + 0.35 * dry_belt * rng.uniform(0, 1), 0, 1))
-    relief = float(np.exp(rng.uniform(math.log(4.0), math.log(1100.0))))
+    relief = float(np.exp(rng.uniform(math.log(4.0), math.log(650.0))))
     coast = _sometimes(rng, 0.15, 0.15, 0.75)
     relief = min(relief, 150.0) if coast else relief
     base = 0.9 * relief + float(rng.uniform(0, 1)) ** 2.5 * (900.0 + 2.2 * relief)
