@@ -104,10 +104,14 @@ def dem_loss(guess: Any, truth: Any) -> Any:
     0 is perfect, 2 is flat ground where there is relief. The first part is the share of variance that is missed,
     the second one minus the correlation, which a hill counts for as much as a mountain.
     """
+    import torch
+
     over = (1, 2, 3)
     flat = (FLAT / TARGETS["DEM"]["std"][0]) ** 2
     power = truth.square().mean(dim=over) + flat
-    missed = ((guess - truth).square().mean(dim=over) / power).clamp(max=25.0)
+    missed = (guess - truth).square().mean(dim=over) / power
+    # Worse than flat ground: by the logarithm, or a few level tiles would drown the rest.
+    missed = torch.where(missed > 1.0, 1.0 + missed.clamp(min=1.0).log(), missed)
     detail = guess - guess.mean(dim=over, keepdim=True)
     spread = detail.square().mean(dim=over) + flat
     shape = (detail * truth).mean(dim=over) / (spread * power).sqrt()
