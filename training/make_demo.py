@@ -14,9 +14,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from .places import Place, sun_at
 from .simulate import DEMO_SEED, VERSION, Chip, simulate
 from .spectra import BANDS
-from .world import Climate
 
 ROOT = Path(__file__).resolve().parents[1]
 PATH = ROOT / "resources" / "demo" / "s2_demo.tif"
@@ -30,29 +30,40 @@ CRS, LEFT, TOP = "EPSG:32632", 560000.0, 5280000.0
 #: Reflectance is rounded to this step, below the simulated noise, so that the file compresses to a few MB.
 STEP = 20
 
-CLIMATE = Climate(
-    relief_m=95.0,
-    base_m=330.0,
-    lake=0.11,
+DAY = 165
+SUN = sun_at(47.6, DAY)
+
+PLACE = Place(
+    longitude=9.8,
+    latitude=47.6,
+    day=DAY,
+    sun_elevation=SUN[0],
+    sun_azimuth=SUN[1],
+    aridity=0.25,
+    warmth=19.0,
+    season=0.85,
+    people=0.6,
+    relief_m=260.0,
+    base_m=560.0,
+    roughness=0.5,
     coast=0.0,
-    river=0.035,
-    trees=0.34,
-    crops=0.36,
+    lake=0.09,
+    river_m=70.0,
+    trees=0.36,
+    crops=0.42,
     built=0.07,
-    bare=0.035,
+    bare=0.02,
     flooded=0.03,
-    snow=0.0,
-    clouds=0.004,
-    dryness=0.3,
-    green=0.55,
-    sun_elevation=42.0,
-    sun_azimuth=155.0,
+    snow_line=4000.0,
+    clouds=0.006,
+    cirrus=0.0,
+    wind=3.0,
 )
 
 
 def demo_chip() -> Chip:
     """Return the demo scene with its truth, without the corner that holds no data."""
-    return simulate(SEED, HEIGHT, WIDTH, CLIMATE)
+    return simulate(SEED, HEIGHT, WIDTH, PLACE)
 
 
 def wedge(height: int, width: int) -> NDArray[np.bool_]:

@@ -136,7 +136,7 @@ def draw_place(rng: np.random.Generator) -> Place:
         coast=coast,
         lake=_sometimes(rng, 0.28, 0.03, 0.4),
         river_m=_sometimes(rng, 0.45, 12.0, 160.0),
-        trees=float(rng.beta(1.0, 1.2)) * (1.0 - 0.85 * desert) * grows,
+        trees=float(rng.beta(1.1, 1.0)) * (1.0 - 0.85 * desert) * grows,
         crops=float(rng.beta(1.1, 0.8)) * (0.25 + 0.75 * people**0.6) * (1.0 - 0.7 * desert) * grows,
         built=_sometimes(rng, 0.2 + 0.7 * people, 0.01, 0.06 + 0.5 * people**2),
         bare=_sometimes(rng, 0.15 + 0.75 * desert, 0.03, 0.15 + 0.85 * desert),

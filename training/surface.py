@@ -47,6 +47,9 @@ SKYLIGHT = (0.13 * (WAVELENGTH / 550.0) ** -2.2 + 0.03).astype(np.float32)
 #: Reflectance that saturated soil keeps of its dry one, by band (Lobell & Asner 2002, figures 3 and 5).
 WET_SOIL = np.interp(WAVELENGTH, [440, 900, 1610, 2190], [0.50, 0.55, 0.42, 0.32]).astype(np.float32)
 
+#: Light on the ground of a closed wood over that in the open (Beer's law with a leaf area of 2 to 3 and 0.5).
+FOREST_FLOOR = 0.3
+
 FOAM = np.interp(WAVELENGTH, [440, 670, 865, 1610, 2190], [0.22, 0.21, 0.15, 0.05, 0.02]).astype(np.float32)
 
 #: Pixel-to-pixel texture of each class, relative standard deviation.
@@ -87,8 +90,9 @@ def _land(world: World, table: Field) -> Field:
     leaf = _leaves(world, table, share)
     dry = table[COVER_INDEX[str(rng.choice(["straw", "hay"]))]]
     soil = _soil(world, table, share)
-    base = soil * (1.0 - world.green - world.litter)[..., None]
-    image = leaf * world.green[..., None] + dry * world.litter[..., None] + np.maximum(base, 0.0)
+    floor = dry * world.litter[..., None] + soil * np.maximum(1.0 - world.green - world.litter, 0.0)[..., None]
+    floor *= np.where(ground == TREES, FOREST_FLOOR, 1.0)[..., None]
+    image = leaf * world.green[..., None] + floor
     # Crowns and bushes shade the ground between them: most where leaves cover half (Small 2004's dark end member).
     gaps = np.minimum(world.height / 12.0, 1.0) * 1.6 * world.green * (1.0 - world.green)
     image *= (1.0 - np.clip(gaps, 0.0, 0.5))[..., None]
