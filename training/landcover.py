@@ -70,7 +70,9 @@ def _shade(place: Place, gx: Field, gy: Field) -> Field:
 
 
 def _farm(noise: Noise, steep: Field, moisture: Field, water: NDArray[np.bool_]) -> Field:
-    return (-3.0 * steep + 0.25 * moisture + 0.8 * noise.smooth(50, 260, 2.0) - 2.0 * water).astype(np.float32)
+    return (-3.0 * steep + 0.25 * moisture + 0.8 * noise.smooth(50, 260, 2.0) - 2.0 * water).astype(
+        np.float32
+    )
 
 
 def _cover(

@@ -81,7 +81,9 @@ def warmth_at(latitude: float, day: int) -> float:
     """Return the mean temperature at sea level in deg C: North's annual mean and a swing that grows polewards."""
     x = math.sin(math.radians(latitude))
     mean = 14.97 - 28.0 * (3.0 * x * x - 1.0) / 2.0
-    swing = 0.20 * abs(latitude)  # half the range of the months: some 10 K at 50 degrees, between coast and inland
+    swing = 0.20 * abs(
+        latitude
+    )  # half the range of the months: some 10 K at 50 degrees, between coast and inland
     return mean + math.copysign(swing, latitude) * math.cos(2.0 * math.pi * (day - 200) / 365.0)
 
 

@@ -101,9 +101,9 @@ def cover_table() -> NDArray[np.float32]:
     return np.asarray(list(COVERS.values()), dtype=np.float32) / 10000.0
 
 
-def water_reflectance(chlorophyll: float, sediment: float, dissolved: float) -> tuple[
-    NDArray[np.float32], NDArray[np.float32]
-]:
+def water_reflectance(
+    chlorophyll: float, sediment: float, dissolved: float
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """Return reflectance just above deep water (12,) and the two-way attenuation (12,) in 1/m.
 
     ``chlorophyll`` in mg/m3, ``sediment`` in g/m3, ``dissolved``: absorption by coloured matter at 440 nm in 1/m.

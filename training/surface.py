@@ -84,13 +84,15 @@ def _scene_table(world: World) -> Field:
 
 def _land(world: World, table: Field) -> Field:
     """Return reflectance of land, (h, w, 12): each pixel's leaves, litter and ground in their shares."""
-    rng, place, ground = world.noise.rng, world.place, world.ground
+    rng, ground = world.noise.rng, world.ground
     slow, quick = world.noise.smooth(24, 160, 1.8), world.noise.smooth(3, 30, 0.9)
     share = np.clip(float(rng.uniform(0.1, 0.9)) + 0.45 * slow + 0.12 * quick, 0.0, 1.0)
     leaf = _leaves(world, table, share)
     dry = table[COVER_INDEX[str(rng.choice(["straw", "hay"]))]]
     soil = _soil(world, table, share)
-    floor = dry * world.litter[..., None] + soil * np.maximum(1.0 - world.green - world.litter, 0.0)[..., None]
+    floor = (
+        dry * world.litter[..., None] + soil * np.maximum(1.0 - world.green - world.litter, 0.0)[..., None]
+    )
     floor *= np.where(ground == TREES, FOREST_FLOOR, 1.0)[..., None]
     image = leaf * world.green[..., None] + floor
     # Crowns and bushes shade the ground between them: most where leaves cover half (Small 2004's dark end member).
@@ -159,7 +161,9 @@ def _soil(world: World, table: Field, share: Field) -> Field:
         a, b = rng.choice(kinds, 2, p=odds)
         if place.coast:
             a, b = "sand", str(rng.choice(["sand", "pale_soil"]))
-        soil[bare] = (table[COVER_INDEX[a]] * (1 - mix) + table[COVER_INDEX[b]] * mix)[bare] * wet[bare] ** 0.6
+        soil[bare] = (table[COVER_INDEX[a]] * (1 - mix) + table[COVER_INDEX[b]] * mix)[bare] * wet[
+            bare
+        ] ** 0.6
     marsh = world.ground == FLOODED
     if marsh.any():
         water, _ = water_reflectance(5.0, float(rng.gamma(1.5, 8.0)), 1.0)
@@ -212,7 +216,10 @@ def _snow(world: World, table: Field, rows: Field) -> None:
         return
     rng = world.noise.rng
     age = np.clip(float(rng.uniform(0, 1)) + 0.3 * world.noise.smooth(20, 140, 1.6), 0, 1)[..., None]
-    fresh, old = table[COVER_INDEX["snow_new"]], table[COVER_INDEX[str(rng.choice(["snow_old", "snow_old", "ice"]))]]
+    fresh, old = (
+        table[COVER_INDEX["snow_new"]],
+        table[COVER_INDEX[str(rng.choice(["snow_old", "snow_old", "ice"]))]],
+    )
     rock = np.clip(float(rng.uniform(-0.4, 0.3)) + 0.25 * world.noise.smooth(3, 30, 1.0), 0.0, 0.6)[..., None]
     below = table[COVER_INDEX["rock"]]
     snow = (fresh * (1 - age) + old * age) * (1 - rock) + below * rock
@@ -286,7 +293,9 @@ def _glint(world: World) -> Field:
     """Return the sun's and the sky's reflection on waves, alike in every band, (h, w)."""
     rng, place = world.noise.rng, world.place
     zenith = math.radians(90.0 - place.sun_elevation)
-    view = math.radians(float(rng.uniform(-11.0, 11.0)))  # off nadir, towards the sun or away (MSI's field of view)
+    view = math.radians(
+        float(rng.uniform(-11.0, 11.0))
+    )  # off nadir, towards the sun or away (MSI's field of view)
     tilt = 0.5 * (zenith - view)
     gusts = np.clip(place.wind * (1.0 + 0.2 * world.noise.smooth(3.0, 60.0, 1.0)), 0.5, 20.0)
     spread = 0.003 + 0.00512 * gusts

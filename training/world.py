@@ -113,7 +113,9 @@ def _plants(noise: Noise, place: Place, layout: Layout) -> tuple[Field, Field, F
     ground = layout.ground
     slow, quick = noise.smooth(20, 140, 1.8), noise.smooth(2.5, 24, 0.9)
     vary = 0.6 * slow + 0.25 * quick + 0.5 * layout.moisture
-    grass = float(np.clip(place.season * (0.95 - 0.5 * place.aridity) + noise.rng.normal(0, 0.08), 0.04, 0.92))
+    grass = float(
+        np.clip(place.season * (0.95 - 0.5 * place.aridity) + noise.rng.normal(0, 0.08), 0.04, 0.92)
+    )
     green = np.clip(grass * (1.0 + 0.35 * vary), 0.02, 0.97)
     left = float(noise.rng.uniform(0.2, 0.85)) * (1.0 - 0.6 * place.aridity)
     litter = (1.0 - green) * np.clip(left + 0.15 * slow + 0.1 * quick, 0.02, 0.95)
@@ -196,7 +198,9 @@ def _sky(noise: Noise, place: Place) -> tuple[Field, Field, Field]:
     puff = noise.smooth(float(rng.uniform(8, 20)), float(rng.uniform(60, 220)), 1.7)
     edge = threshold_for(puff, place.clouds)
     thick = float(rng.uniform(12.0, 60.0))
-    cloud = (thick * np.clip((puff - edge) / float(rng.uniform(0.25, 0.9)) + 0.1, 0.0, 1.2)).astype(np.float32)
+    cloud = (thick * np.clip((puff - edge) / float(rng.uniform(0.25, 0.9)) + 0.1, 0.0, 1.2)).astype(
+        np.float32
+    )
     above = float(rng.uniform(500.0, 3000.0))
     distance = above / math.tan(math.radians(place.sun_elevation)) / PIXEL_M
     azimuth = math.radians(place.sun_azimuth)
