@@ -85,8 +85,8 @@ def table(found: dict[str, list[dict[str, Any]]], km2: float) -> list[str]:
     alone = median(starter, "cpu_seconds") / tiles[starter]
     words = (
         f"Tiny takes {a_tile:.0f} times as long a tile and {area:.0f} times as long for the same ground ({busy:.0f} "
-        f"times the CPU seconds). The starter may take {TARGET_S} s a tile: {seconds:.3f} s, {verdict}; in CPU seconds, "
-        f"which other programs disturb less, {alone:.3f}."
+        f"times the CPU seconds). The starter may take {TARGET_S} s a tile: {seconds:.3f} s, {verdict}; in CPU "
+        f"seconds, which other programs disturb less, {alone:.3f}."
     )
     return [*lines, "", words]
 
