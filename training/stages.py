@@ -91,7 +91,8 @@ class Stage:
     loss: Callable[[Modules, Batch, Plan], Losses]
     guess: Optional[Callable[[Modules, Mapping[str, Any]], Images]] = None
     """Makes images by name from inputs, for :func:`training.score.score`."""
-    batch: int = 16
+    batch: int = 8
+    """Tiles of a step, of all workers together: few, since what is short is steps, not tiles."""
     turn: bool = False
     averaged: bool = False
     """Whether a moving average of the weights is what is kept."""
@@ -220,7 +221,7 @@ def _only(target: str, _step: int) -> Plan:
 
 def _tokenizer(target: str, steps: int) -> Stage:
     name, plan = f"tok_{target}", partial(_only, target)
-    return Stage(name, (name,), steps, 1.5e-3, plan, partial(_round_trip, target), turn=True)
+    return Stage(name, (name,), steps, 1.2e-3, plan, partial(_round_trip, target), turn=True)
 
 
 _TOKENIZERS = tuple(f"tok_{target}" for target in TARGETS)
@@ -228,17 +229,17 @@ _TOKENIZERS = tuple(f"tok_{target}" for target in TARGETS)
 STAGES: Mapping[str, Stage] = {
     stage.name: stage
     for stage in (
-        _tokenizer("LULC", 600),
-        _tokenizer("DEM", 350),
-        _tokenizer("NDVI", 500),
-        _tokenizer("S1GRD", 300),
-        _tokenizer("S2L2A", 500),
-        Stage("dense", ("mae", "dense"), 2000, 1.2e-3, partial(warm_start, seed=21), _dense, _answer),
+        _tokenizer("LULC", 1400),
+        _tokenizer("DEM", 800),
+        _tokenizer("NDVI", 1300),
+        _tokenizer("S1GRD", 700),
+        _tokenizer("S2L2A", 1200),
+        Stage("dense", ("mae", "dense"), 3600, 1.0e-3, partial(warm_start, seed=21), _dense, _answer),
         Stage(
             "joint",
             ("mae", "dense", *_TOKENIZERS),
-            2800,
-            1.0e-3,
+            4000,
+            8.0e-4,
             partial(any_to_any, seed=22),
             _joint,
             _generate,

@@ -25,9 +25,9 @@ from .starter_model import MAE_FILE, TARGETS, tokenizer_file, write_vocabulary
 from .workers import Team, run_team, run_together, stop_with_parent
 
 SEED = 20
-SAVE_EVERY = 50
-LOG_EVERY = 25
-SCORE_EVERY = 250
+SAVE_EVERY = 100
+LOG_EVERY = 50
+SCORE_EVERY = 400
 
 #: Scenes that are only looked at while training.
 UNSEEN = 16
