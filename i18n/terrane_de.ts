@@ -276,10 +276,6 @@
         <translation>{bands} kommen aus demselben Kanal.</translation>
     </message>
     <message>
-        <source>The starter model is for trying things out.</source>
-        <translation>Das Startmodell dient dem Ausprobieren.</translation>
-    </message>
-    <message>
         <source>Get TerraMind…</source>
         <translation>TerraMind holen…</translation>
     </message>
@@ -836,10 +832,6 @@
         <translation>{server} hat keine Datei {file}.</translation>
     </message>
     <message>
-        <source>{file} could not be fetched ({reason}); what is here is kept: press Download to go on.</source>
-        <translation>{file} konnte nicht geholt werden ({reason}); was hier ist, bleibt: drücken Sie Herunterladen, um fortzufahren.</translation>
-    </message>
-    <message>
         <source>{file} is damaged (its checksum differs); download it again.</source>
         <translation>{file} ist beschädigt (die Prüfsumme stimmt nicht); laden Sie die Datei noch einmal herunter.</translation>
     </message>
@@ -902,10 +894,6 @@
     <message>
         <source>{count} files, about {amount}</source>
         <translation>{count} Dateien, etwa {amount}</translation>
-    </message>
-    <message>
-        <source>For computers without network: the files TerraMind_v1_….pt and TerraMind_Tokenizer_….pt from {link}, in one folder. Terrane makes a model of them in seconds, without PyTorch; nothing is sent anywhere.</source>
-        <translation>Für Rechner ohne Netz: die Dateien TerraMind_v1_….pt und TerraMind_Tokenizer_….pt von {link}, in einem Ordner. Terrane macht daraus in Sekunden ein Modell, ohne PyTorch; nichts wird irgendwohin gesendet.</translation>
     </message>
     <message>
         <source>Convert</source>
@@ -2002,6 +1990,114 @@
     <message>
         <source>Leaves out what all places share: measures from the mean of all patches, and so tells more apart where everything looks alike.</source>
         <translation>Lässt weg, was alle Orte gemeinsam haben: misst vom Mittel aller Felder aus und unterscheidet so mehr, wo alles gleich aussieht.</translation>
+    </message>
+    <message>
+        <source>Model card: {model}</source>
+        <translation>Modellkarte: {model}</translation>
+    </message>
+    <message>
+        <source>{file} cannot be read: {reason}.</source>
+        <translation>{file} kann nicht gelesen werden: {reason}.</translation>
+    </message>
+    <message>
+        <source>Official TerraMind weights</source>
+        <translation>Offizielle TerraMind-Gewichte</translation>
+    </message>
+    <message>
+        <source>Go on with the starter</source>
+        <translation>Beim Startmodell bleiben</translation>
+    </message>
+    <message>
+        <source>No network here?</source>
+        <translation>Kein Netz hier?</translation>
+    </message>
+    <message>
+        <source>Only the starter model is here. TerraMind has learned from millions of real places. Download it once; then it works without network.</source>
+        <translation>Nur das Startmodell ist da. TerraMind hat von Millionen echter Orte gelernt. Einmal herunterladen, dann geht es ohne Netz.</translation>
+    </message>
+    <message>
+        <source>From IBM and ESA at {server}. Downloading accepts the licence {licence}.</source>
+        <translation>Von IBM und ESA bei {server}. Wer herunterlädt, nimmt die Lizenz {licence} an.</translation>
+    </message>
+    <message>
+        <source>Takes {inputs}, makes {targets}; other kinds of data under Add model….</source>
+        <translation>Nimmt {inputs}, macht {targets}; andere Arten von Daten unter „Modell hinzufügen…“.</translation>
+    </message>
+    <message>
+        <source>Measured of this model: {figures}.</source>
+        <translation>An diesem Modell gemessen: {figures}.</translation>
+    </message>
+    <message>
+        <source>Starter model, trained on simulated scenes: for trying things out</source>
+        <translation>Startmodell, an simulierten Szenen trainiert: zum Ausprobieren</translation>
+    </message>
+    <message>
+        <source>{percent} %</source>
+        <translation>{percent} %</translation>
+    </message>
+    <message>
+        <source>It gets {share} of simulated land cover right.</source>
+        <translation>Von simulierter Landbedeckung trifft es {share}.</translation>
+    </message>
+    <message>
+        <source>It gets {share} of real land cover right.</source>
+        <translation>Von echter Landbedeckung trifft es {share}.</translation>
+    </message>
+    <message>
+        <source>Land cover, share that is right</source>
+        <translation>Landbedeckung, richtiger Anteil</translation>
+    </message>
+    <message>
+        <source>Vegetation index, mean error</source>
+        <translation>Vegetationsindex, mittlerer Fehler</translation>
+    </message>
+    <message>
+        <source>Relief, correlation within a tile</source>
+        <translation>Relief, Korrelation in einer Kachel</translation>
+    </message>
+    <message>
+        <source>{value} simulated</source>
+        <translation>{value} simuliert</translation>
+    </message>
+    <message>
+        <source>{value} real</source>
+        <translation>{value} echt</translation>
+    </message>
+    <message>
+        <source>quickest</source>
+        <translation>am schnellsten</translation>
+    </message>
+    <message>
+        <source>quick</source>
+        <translation>schnell</translation>
+    </message>
+    <message>
+        <source>Do not rely on its maps.</source>
+        <translation>Verlassen Sie sich nicht auf seine Karten.</translation>
+    </message>
+    <message>
+        <source>{file} could not be fetched ({reason}); what is here is kept: press Download to go on. Without network, see “From files”.</source>
+        <translation>{file} konnte nicht geladen werden ({reason}); was da ist, bleibt: „Herunterladen“ macht weiter. Ohne Netz siehe „Aus Dateien“.</translation>
+    </message>
+    <message>
+        <source>For computers without network: fetch these files on another one, and copy them into one folder of this one. Terrane makes a model of them in seconds, without PyTorch; nothing is sent anywhere.</source>
+        <translation>Für Rechner ohne Netz: Laden Sie diese Dateien auf einem anderen herunter und kopieren Sie sie hier in einen Ordner. Terrane macht in Sekunden ein Modell daraus, ohne PyTorch; nichts wird irgendwohin gesendet.</translation>
+    </message>
+    <message>
+        <source>TerraMind {size}, about {amount}: {files}</source>
+        <translation>TerraMind {size}, etwa {amount}: {files}</translation>
+    </message>
+    <message>
+        <source>Model card…</source>
+        <translation>Modellkarte…</translation>
+    </message>
+    <message>
+        <source>better</source>
+        <translation>besser</translation>
+    </message>
+    <message>
+        <source>best</source>
+        <translation>am besten</translation>
     </message>
 </context>
 </TS>

@@ -33,11 +33,14 @@ if TYPE_CHECKING:
     from .io.scene import Scene, open_scene, recognise_source
     from .modalities import MODALITIES
     from .packs.convert import convert_checkpoint
+    from .packs.hub import LICENSE as OFFICIAL_LICENSE
     from .packs.hub import SIZES as OFFICIAL_SIZES
+    from .packs.hub import download_bytes as official_bytes
     from .packs.hub import files_of as official_files
+    from .packs.reach import Reach
     from .packs.variants import error_rows
     from .presets import PRESETS, Options
-    from .registry import cards
+    from .registry import cards, is_starter
     from .registry import find as find_model
     from .registry import user_folder as models_folder
     from .runtime import available_devices
@@ -97,15 +100,19 @@ __all__ = [
     "open_scene",
     "recognise_source",
     # models
+    "OFFICIAL_LICENSE",
     "OFFICIAL_SIZES",
     "Options",
     "PRESETS",
+    "Reach",
     "available_devices",
     "cards",
     "convert_checkpoint",
     "error_rows",
     "find_model",
+    "is_starter",
     "models_folder",
+    "official_bytes",
     "official_files",
     "run_worker",
     # tasks
@@ -153,10 +160,13 @@ _HOMES = {
     ".io.scene": "Scene open_scene recognise_source",
     ".modalities": "MODALITIES",
     ".packs.convert": "convert_checkpoint",
-    ".packs.hub": "OFFICIAL_SIZES=SIZES official_files=files_of",
+    ".packs.hub": (
+        "OFFICIAL_LICENSE=LICENSE OFFICIAL_SIZES=SIZES official_bytes=download_bytes official_files=files_of"
+    ),
+    ".packs.reach": "Reach",
     ".packs.variants": "error_rows",
     ".presets": "Options PRESETS",
-    ".registry": "cards find_model=find models_folder=user_folder",
+    ".registry": "cards find_model=find is_starter models_folder=user_folder",
     ".runtime": "available_devices",
     ".tasks.embed": "EmbedRequest embed forecast_embed",
     ".tasks.generate": "Forecast GenerateRequest GenerateResult calibrate forecast generate",

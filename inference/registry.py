@@ -13,8 +13,11 @@ from typing import Any, Optional
 from .errors import ModelError, PackError
 from .packs.files import MANIFEST
 from .packs.manifest import Pack, load_pack
+from .packs.reach import Reach, reaches
 
 STARTER = "starter"
+CARD = "README.md"
+"""The model card of a pack, where it has one."""
 
 
 @dataclass(frozen=True)
@@ -36,6 +39,10 @@ class Card:
     error: str = ""
     variants: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     """Precisions that the pack holds, with their error: ``packs.variants.error_rows`` makes a table of it."""
+    reaches: tuple[Reach, ...] = ()
+    """What it was measured to reach, in a few figures."""
+    about: Optional[Path] = None
+    """The full model card, Markdown."""
 
 
 def user_folder() -> Path:
@@ -55,6 +62,16 @@ def user_folder() -> Path:
 def starter_folder() -> Path:
     """Where the embedded starter model lies."""
     return Path(__file__).resolve().parents[1] / "resources" / "starter"
+
+
+def is_starter(card: Card) -> bool:
+    """Whether it is the model that comes with Terrane."""
+    return card.path == starter_folder()
+
+
+def about(pack: Pack) -> Optional[Path]:
+    """The model card that lies in a pack."""
+    return pack.root / CARD if CARD in pack.files else None
 
 
 def cards() -> list[Card]:
@@ -132,6 +149,8 @@ def _card(path: Path) -> Card:
         synthetic=pack.synthetic,
         path=path,
         variants=pack.variants,
+        reaches=reaches(pack.training),
+        about=about(pack),
     )
 
 

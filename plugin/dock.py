@@ -102,6 +102,6 @@ class TerraneDock(QgsDockWidget):
 
     def close_tools(self) -> None:
         """The plugin is being unloaded."""
-        self.models.runtime.shutdown()
+        self.models.shutdown()
         for panel in self.panels:
             panel.close_tools()

@@ -246,7 +246,8 @@ class Download(QObject):
         if status == 404:
             return tr("{server} has no file {file}.").format(server=endpoint(), file=item.path.name)
         return tr(
-            "{file} could not be fetched ({reason}); what is here is kept: press Download to go on."
+            "{file} could not be fetched ({reason}); what is here is kept: press Download to go on. Without network, "
+            "see “From files”."
         ).format(file=item.path.name, reason=reply.errorString())
 
     def _end(self, problem: str) -> None:

@@ -43,6 +43,8 @@ class ModelBar(QWidget):
         self._cards: dict[str, Any] = {}
         self._last = ""
         self._device = ""
+        self.dialog: Any = None
+        """The models dialog while it is open."""
         self.combo = QComboBox(self)
         self.combo.setToolTip(tr("The model"))
         self.combo.setAccessibleName(tr("Model"))
@@ -81,6 +83,13 @@ class ModelBar(QWidget):
     def model(self) -> str:
         """The chosen model as the engine takes it."""
         return self.card.id if self.card is not None else ""
+
+    @property
+    def only_starter(self) -> bool:
+        """Whether no model is there but the one that comes with Terrane."""
+        from ..inference import is_starter
+
+        return bool(self._cards) and all(is_starter(card) for card in self._cards.values())
 
     @property
     def runtime_ready(self) -> bool:
@@ -142,14 +151,45 @@ class ModelBar(QWidget):
         self.combo.setToolTip(describe(card) if card is not None else tr("The model"))
         self.changed.emit()
 
-    def open_dialog(self, *, about: bool = False) -> None:
-        """Where models come from, and adding one; or what is known of those that are there."""
+    def open_dialog(self, *, about: bool = False, by_hand: str = "", fetch: str = "") -> None:
+        """Where models come from, and adding one; it stays open beside the work.
+
+        ``about``: what is known of those that are there; ``by_hand``: adding the files of a size of the
+        official weights; ``fetch``: a size to download now.
+        """
+        dialog = self._models_dialog()
+        if about:
+            dialog.list.reload(self._last)
+            dialog.tabs.setCurrentWidget(dialog.list)
+        elif by_hand:
+            dialog.files.show_size(by_hand)
+            dialog.tabs.setCurrentWidget(dialog.files)
+        elif fetch:
+            dialog.fetch(fetch)
+        dialog.show()
+        dialog.raise_()
+        dialog.activateWindow()
+
+    def _models_dialog(self) -> Any:
         from .models_dialog import ModelsDialog
 
-        dialog = ModelsDialog(self._jobs, self, chosen=self._last if about else "")
-        dialog.added.connect(self._added)
-        dialog.changed.connect(self.reload)
-        dialog.exec()
+        if self.dialog is None:
+            self.dialog = ModelsDialog(self._jobs, self)
+            self.dialog.added.connect(self._added)
+            self.dialog.changed.connect(self.reload)
+            self.dialog.finished.connect(self._dialog_closed)
+        return self.dialog
+
+    def _dialog_closed(self) -> None:
+        if self.dialog is not None:
+            self.dialog.deleteLater()
+            self.dialog = None
+
+    def shutdown(self) -> None:
+        """The plugin is being unloaded."""
+        self.runtime.shutdown()
+        if self.dialog is not None:
+            self.dialog.shutdown()
 
     def _added(self, model: str) -> None:
         self.reload()

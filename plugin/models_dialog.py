@@ -55,6 +55,17 @@ class ModelsDialog(QDialog):
         """The pages that get models."""
         return (self.download, self.files, self.finetuned)
 
+    def fetch(self, size: str) -> None:
+        """Download a size of the official weights, with what is usual."""
+        self.tabs.setCurrentWidget(self.download)
+        self.download.fetch(size)
+
+    def shutdown(self) -> None:
+        """The plugin is being unloaded; its tasks are stopped already."""
+        if self.download.downloading:
+            self.download.stop()
+        self.done(0)
+
     def _added(self, model: str) -> None:
         self.added.emit(model)
         self.list.reload(model)

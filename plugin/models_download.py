@@ -9,21 +9,22 @@ from typing import Any, Optional
 
 from qgis.PyQt.QtWidgets import QCheckBox, QComboBox, QLabel, QWidget
 
-from ..inference import OFFICIAL_SIZES, PackError, models_folder, official_files
+from ..inference import OFFICIAL_SIZES, PackError, models_folder, official_bytes, official_files
 from .download import Download, Item, endpoint, problem_of
 from .i18n import tr
 from .jobs import Jobs
-from .models_page import OFFICIAL_INPUTS, OFFICIAL_TARGETS, Choice, Page, free_name
+from .models_page import (
+    DEFAULT_INPUTS,
+    DEFAULT_TARGETS,
+    LICENCE,
+    OFFICIAL_INPUTS,
+    OFFICIAL_TARGETS,
+    Choice,
+    Page,
+    free_name,
+)
 from .panels.field import wrapped
 from .words import amount_word, input_word, target_word
-
-MILLIONS = {"tiny": 15.1, "small": 50.3, "base": 228.0, "large": 745.0}
-"""Parameters of the official models (paper, and terratorch's register); float32: 4 bytes each."""
-TOKENIZER_MILLIONS = {"LULC": 182.0}
-"""Parameters of a tokenizer: encoder and ViT decoder."""
-DIFFUSION_MILLIONS = 286.0
-"""Of the other tokenizers: encoder and diffusion decoder."""
-LICENCE = "https://www.apache.org/licenses/LICENSE-2.0"
 
 
 class DownloadPage(Page):
@@ -34,10 +35,11 @@ class DownloadPage(Page):
         self._download: Optional[Download] = None
         self.size = QComboBox(self)
         for size in OFFICIAL_SIZES:
-            self.size.addItem(f"{size} ({amount_word(round(4e6 * MILLIONS[size]))})", size)
+            alone = official_bytes(official_files(size, (), ()))
+            self.size.addItem(f"{size} ({amount_word(alone)})", size)
         self.size.setToolTip(tr("Larger ones are better and slower."))
-        self.inputs = Choice({key: input_word(key) for key in OFFICIAL_INPUTS}, ("S2L2A",), self)
-        self.targets = Choice({key: target_word(key) for key in OFFICIAL_TARGETS}, ("DEM", "LULC"), self)
+        self.inputs = Choice({key: input_word(key) for key in OFFICIAL_INPUTS}, DEFAULT_INPUTS, self)
+        self.targets = Choice({key: target_word(key) for key in OFFICIAL_TARGETS}, DEFAULT_TARGETS, self)
         self.amount = QLabel(self)
         licence = f'<a href="{LICENCE}">Apache 2.0</a>'
         server = f'<a href="{endpoint()}/ibm-esa-geospatial">{endpoint().partition("//")[2]}</a>'
@@ -69,45 +71,54 @@ class DownloadPage(Page):
         self.check()
 
     @property
+    def downloading(self) -> bool:
+        """Whether files are on their way."""
+        return self._download is not None
+
+    @property
     def running(self) -> bool:
         """Whether anything is under way."""
-        return self._download is not None or super().running
+        return self.downloading or super().running
+
+    def wanted(self) -> Any:
+        """What has to be fetched, as the engine names it."""
+        return official_files(self.size.currentData(), self.inputs.chosen(), self.targets.chosen())
 
     def files(self) -> list[Item]:
-        """What has to be fetched, and where it goes."""
+        """The same with where it is, and where it goes."""
         folder = downloads_folder()
         return [
             Item(f"{endpoint()}/{file.repo}/resolve/main/{file.name}", folder / file.local_name)
-            for file in official_files(self.size.currentData(), self.inputs.chosen(), self.targets.chosen())
+            for file in self.wanted()
         ]
 
     def check(self) -> None:
         """The button is enabled when something is chosen and the licence accepted."""
-        files = self.files()
         self.amount.setText(
             tr("{count} files, about {amount}").format(
-                count=len(files), amount=amount_word(self._amount(files))
+                count=len(self.wanted()), amount=amount_word(self._amount())
             )
         )
         chosen = bool(self.inputs.chosen() and self.targets.chosen())
         self.button.setEnabled(self.running or (chosen and self.accept_licence.isChecked()))
 
-    def _amount(self, files: list[Item]) -> int:
+    def _amount(self) -> int:
         """About how much there is to download, in bytes."""
-        total = 0.0
-        for item in files:
-            kind = item.path.stem.rpartition("_")[2]
-            if "Tokenizer" not in item.path.name:
-                total += MILLIONS[self.size.currentData()]
-            elif item.path.suffix == ".pt":
-                total += TOKENIZER_MILLIONS.get(kind, DIFFUSION_MILLIONS)
-        return round(4e6 * total)
+        return official_bytes(self.wanted())
+
+    def fetch(self, size: str) -> None:
+        """Begin with a size whose licence was accepted elsewhere; what is under way goes on."""
+        if self.running:
+            return
+        self.size.setCurrentIndex(self.size.findData(size))
+        self.accept_licence.setChecked(True)
+        self.begin()
 
     def begin(self) -> None:
         """Fetch, then convert."""
         items = self.files()
         # The model is as large again.
-        self._download = Download(items, self, spare=self._amount(items))
+        self._download = Download(items, self, spare=self._amount())
         self._download.progress.connect(self._show_bytes)
         self._download.done.connect(self._downloaded)
         self.show_busy()

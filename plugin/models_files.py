@@ -10,13 +10,21 @@ from typing import Any, Optional
 from qgis.gui import QgsFileWidget
 from qgis.PyQt.QtWidgets import QLineEdit, QWidget
 
-from ..inference import models_folder
+from ..inference import OFFICIAL_SIZES, models_folder, official_bytes, official_files
 from .download import endpoint
 from .i18n import tr
 from .jobs import Jobs
-from .models_page import OFFICIAL_INPUTS, OFFICIAL_TARGETS, Choice, Page, free_name
+from .models_page import (
+    DEFAULT_INPUTS,
+    DEFAULT_TARGETS,
+    OFFICIAL_INPUTS,
+    OFFICIAL_TARGETS,
+    Choice,
+    Page,
+    free_name,
+)
 from .panels.field import wrapped
-from .words import input_word, target_word
+from .words import amount_word, input_word, listing, target_word
 
 _SUFFIXES = (".pt", ".pth", ".ckpt")
 
@@ -34,18 +42,20 @@ class FilesPage(Page):
         self.tokenizers.lineEdit().setPlaceholderText("TerraMind_Tokenizer_DEM.pt, …")
         self.name = QLineEdit(self)
         self.name.setPlaceholderText(tr("The model's own name"))
-        self.inputs = Choice({key: input_word(key) for key in OFFICIAL_INPUTS}, ("S2L2A",), self)
-        self.targets = Choice({key: target_word(key) for key in OFFICIAL_TARGETS}, ("DEM", "LULC"), self)
-        link = f'<a href="{endpoint()}/ibm-esa-geospatial">{endpoint().partition("//")[2]}/ibm-esa-geospatial</a>'
+        self.inputs = Choice({key: input_word(key) for key in OFFICIAL_INPUTS}, DEFAULT_INPUTS, self)
+        self.targets = Choice({key: target_word(key) for key in OFFICIAL_TARGETS}, DEFAULT_TARGETS, self)
         guide = wrapped(
             self,
             tr(
-                "For computers without network: the files TerraMind_v1_….pt and TerraMind_Tokenizer_….pt from {link}, "
-                "in one folder. Terrane makes a model of them in seconds, without PyTorch; nothing is sent anywhere."
-            ).format(link=link),
+                "For computers without network: fetch these files on another one, and copy them into one folder of "
+                "this one. Terrane makes a model of them in seconds, without PyTorch; nothing is sent anywhere."
+            ),
         )
-        guide.setOpenExternalLinks(True)
+        self._size = OFFICIAL_SIZES[0]
+        self.needed = wrapped(self)
+        self.needed.setOpenExternalLinks(True)
         self.column.addWidget(guide)
+        self.column.addWidget(self.needed)
         self.form.addRow(tr("Checkpoint"), self.checkpoint)
         self.form.addRow(tr("Tokenizers folder"), self.tokenizers)
         self.form.addRow(tr("Takes"), self.inputs)
@@ -57,6 +67,22 @@ class FilesPage(Page):
         self.inputs.changed.connect(self.check)
         self.targets.changed.connect(self.check)
         self.check()
+
+    def show_size(self, size: str) -> None:
+        """Name the files of this size."""
+        self._size = size
+        self.check()
+
+    def _say_files(self) -> None:
+        """The files that what is ticked needs, as links."""
+        needed = official_files(self._size, self.inputs.chosen(), self.targets.chosen())
+        self.needed.setText(
+            tr("TerraMind {size}, about {amount}: {files}").format(
+                size=self._size,
+                amount=amount_word(official_bytes(needed)),
+                files=listing([_link(file) for file in needed]),
+            )
+        )
 
     def _checkpoint_chosen(self, path: str) -> None:
         folder = os.path.dirname(path)
@@ -75,6 +101,7 @@ class FilesPage(Page):
         elif path and not path.lower().endswith(_SUFFIXES):
             problem = tr("A checkpoint ends in .pt, .pth or .ckpt.")
         self.note.say(problem)
+        self._say_files()
         named = path and folder and self.inputs.chosen() and self.targets.chosen()
         self.button.setEnabled(self.running or bool(named and not problem))
 
@@ -93,6 +120,10 @@ class FilesPage(Page):
             )
 
         self.work(tr("Terrane: adding a model"), run)
+
+
+def _link(file: Any) -> str:
+    return f'<a href="{endpoint()}/{file.repo}/resolve/main/{file.name}">{file.local_name}</a>'
 
 
 def _names(folder: str) -> list[str]:

@@ -24,8 +24,9 @@ from qgis.PyQt.QtWidgets import (
 )
 
 from ..inference import cards, error_rows, models_folder
+from .card_dialog import CardDialog
 from .i18n import tr
-from .words import amount_word, input_word, listing, target_word, task_word
+from .words import amount_word, input_word, listing, reach_lines, short_form, target_word, task_word
 
 
 class ListPage(QWidget):
@@ -50,8 +51,11 @@ class ListPage(QWidget):
         self.folder.clicked.connect(self._show_folder)
         self.remove = QPushButton(tr("Remove…"), self)
         self.remove.clicked.connect(self._ask_to_remove)
+        self.about = QPushButton(tr("Model card…"), self)
+        self.about.clicked.connect(lambda: CardDialog(self.card, self).show())
         row = QHBoxLayout()
         row.addStretch(1)
+        row.addWidget(self.about)
         row.addWidget(self.folder)
         row.addWidget(self.remove)
         layout = QVBoxLayout(self)
@@ -87,6 +91,7 @@ class ListPage(QWidget):
     def _describe(self) -> None:
         card = self.card
         self.details.setHtml(describe(card) if card is not None else "")
+        self.about.setEnabled(card is not None and card.about is not None)
         self.folder.setEnabled(card is not None)
         self.remove.setEnabled(card is not None and is_own(card.path))
 
@@ -133,7 +138,8 @@ def describe(card: Any) -> str:
             (tr("Numbers"), listing(list(card.variants) or ["fp32"])),
             (tr("Licence"), card.license),
             (tr("Forbids"), card.forbids),
-            (tr("Note"), card.notice),
+            (tr("Note"), short_form(card) if card.notice else ""),
+            *reach_lines(card),
         ]
     rows.append((tr("Folder"), str(card.path)))
     table = "".join(

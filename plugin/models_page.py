@@ -25,8 +25,12 @@ from .i18n import tr
 from .jobs import Jobs, Task
 from .panels.field import Note
 
+LICENCE = "https://www.apache.org/licenses/LICENSE-2.0"
+"""Of the official weights (``OFFICIAL_LICENSE``)."""
 OFFICIAL_INPUTS = ("S2L2A", "S2L1C", "RGB", "S1GRD", "S1RTC", "DEM", "LULC", "NDVI", "COORDS")
 OFFICIAL_TARGETS = ("DEM", "LULC", "NDVI", "S1GRD", "S1RTC", "S2L2A", "COORDS")
+DEFAULT_INPUTS, DEFAULT_TARGETS = ("S2L2A",), ("DEM", "LULC")
+"""What is fetched where nothing else is chosen: the tokenizers of more are gigabytes."""
 
 
 class Page(QWidget):

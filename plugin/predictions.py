@@ -202,8 +202,7 @@ def _describe(layer: QgsMapLayer, product: str, model: Model, scene: str) -> Non
         lines.append(
             tr("One polygon per tile that the model looked at; score is the probability of its class.")
         )
-    if tags.get("NOTICE"):
-        lines.append(tags["NOTICE"])
+    lines += results.model_lines(tags)
     pack = tags.get("PACK_SHA256", "")[:12]
     lines.append(
         tr("Model {model}, pack {hash}; {grid}.").format(

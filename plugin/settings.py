@@ -91,6 +91,16 @@ def save_choices(modality: str, value: Choices) -> None:
     QgsSettings().setValue(f"{_PREFIX}/choices/{modality}", json.dumps(asdict(value)))
 
 
+def offer_dismissed() -> bool:
+    """Whether the offer of the official weights was answered."""
+    return bool(QgsSettings().value(f"{_PREFIX}/offer_dismissed", False, type=bool))
+
+
+def dismiss_offer() -> None:
+    """Remember that the user goes on with the starter."""
+    QgsSettings().setValue(f"{_PREFIX}/offer_dismissed", True)
+
+
 def dock_was_open() -> bool:
     """Whether the dock was open when QGIS last closed."""
     return bool(QgsSettings().value(f"{_PREFIX}/dock_open", False, type=bool))

@@ -100,8 +100,7 @@ def finish(layer: QgsMapLayer, product: str, *, scene: str = "") -> None:
     if tags.get("MODEL"):
         pack = tags.get("PACK_SHA256", "?")[:12]
         lines.append(tr("Model {model}, pack {hash}.").format(model=tags["MODEL"], hash=pack))
-    if tags.get("NOTICE"):
-        lines.append(tags["NOTICE"])
+    lines += results.model_lines(tags)
     metadata = QgsLayerMetadata(layer.metadata())
     metadata.setTitle(layer.name())
     metadata.setType("dataset")

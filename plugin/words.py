@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from typing import Optional
+from typing import Any, Optional
 
 from qgis.PyQt.QtCore import QLocale
 
@@ -149,6 +149,63 @@ def class_word(value: int, fallback: str) -> str:
         8: tr("Clouds"),
         9: tr("Rangeland"),
     }.get(value, fallback)
+
+
+def notice_word(notice: str) -> str:
+    """What a model's manifest says of it; the starter's in the user's language."""
+    words = {
+        "starter model, trained on simulated scenes: for trying things out": tr(
+            "Starter model, trained on simulated scenes: for trying things out"
+        )
+    }.get(notice, notice)
+    return f"{words[:1].upper()}{words[1:]}"
+
+
+def percent_word(share: float) -> str:
+    """A share of one."""
+    return tr("{percent} %").format(percent=round(100 * share)).replace(" ", "\u00a0")
+
+
+def short_form(card: Any) -> str:
+    """The short form of a model's card: what it is, what it reaches, and what it is not for."""
+    words = [f"{notice_word(card.notice).rstrip('.')}."]
+    cover = next((one for one in card.reaches if (one.target, one.figure) == ("LULC", "accuracy")), None)
+    if cover is not None and cover.real is not None:
+        words.append(tr("It gets {share} of real land cover right.").format(share=percent_word(cover.real)))
+    elif cover is not None:
+        share = percent_word(cover.simulated)
+        words.append(tr("It gets {share} of simulated land cover right.").format(share=share))
+    if card.synthetic:
+        words.append(tr("Do not rely on its maps."))
+    return " ".join(words)
+
+
+def reach_lines(card: Any) -> list[tuple[str, str]]:
+    """What a model was measured to reach: figure, and its values on simulated and on real scenes."""
+    names = {
+        ("LULC", "accuracy"): tr("Land cover, share that is right"),
+        ("NDVI", "mean absolute error"): tr("Vegetation index, mean error"),
+        ("DEM", "detail correlation"): tr("Relief, correlation within a tile"),
+    }
+    lines = []
+    for one in card.reaches:
+        values = []
+        if one.simulated is not None:
+            values.append(tr("{value} simulated").format(value=QLocale().toString(one.simulated, "f", 2)))
+        if one.real is not None:
+            values.append(tr("{value} real").format(value=QLocale().toString(one.real, "f", 2)))
+        lines.append((names.get((one.target, one.figure), f"{one.target}, {one.figure}"), ", ".join(values)))
+    return lines
+
+
+def size_word(size: str) -> str:
+    """How a size of the official weights differs from the others."""
+    return {
+        "tiny": tr("quickest"),
+        "small": tr("quick"),
+        "base": tr("better"),
+        "large": tr("best"),
+    }.get(size, "")
 
 
 def task_word(task: str) -> str:

@@ -36,6 +36,18 @@ TOKENIZED_INPUTS = ("LULC", "NDVI")
 COORDS = "COORDS"
 COORDS_FILE = "TerraMind_Tokenizer_Coords.json"
 """What the vocabulary of coordinates is called beside the other files; on the hub it is a config.json."""
+PARAMETERS = {"tiny": 52_941_504, "small": 126_026_880, "base": 379_644_672, "large": 946_906_112}
+"""Numbers in TerraMind_v1_SIZE.pt that a pack can use, embeddings of every modality among them: counted from the
+shipped skeletons, which a test repeats. What the hub says of a file is asked before it is fetched."""
+TOKENIZER_PARAMETERS = {
+    "S2L2A": 289_290_693,
+    "S1RTC": 286_587_173,
+    "S1GRD": 286_587_173,
+    "DEM": 286_316_821,
+    "LULC": 183_894_021,
+    "NDVI": 286_316_821,
+}
+"""The same of TerraMind_Tokenizer_MODALITY.pt: encoder, codebook and decoder."""
 PART = ".terrane.part"
 TIMEOUT = 20.0
 """Seconds that the hub may take to answer."""
@@ -91,6 +103,13 @@ def files_of(size: str, inputs: Sequence[str], targets: Sequence[str]) -> list[H
         repo = f"{OWNER}/TerraMind-1.0-Tokenizer-Coords"
         files.append(HubFile(repo, "config.json", COORDS_FILE))
     return files
+
+
+def download_bytes(files: Sequence[HubFile]) -> int:
+    """About how many bytes these files are: float32, as they are published. Coordinates' words are left out."""
+    known = {f"TerraMind_v1_{size}.pt": count for size, count in PARAMETERS.items()}
+    known.update({f"TerraMind_Tokenizer_{name}.pt": count for name, count in TOKENIZER_PARAMETERS.items()})
+    return sum(4 * known.get(file.name, 0) for file in files)
 
 
 def collect(files: Sequence[HubFile], folder: Union[str, Path]) -> list[Fetched]:

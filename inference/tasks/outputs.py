@@ -14,6 +14,7 @@ from ..blend import classes_of
 from ..io.base import Float32, Mask, OutputSpec
 from ..modalities import MODALITIES, Modality
 from ..packs.manifest import Pack, TargetSpec
+from ..packs.reach import reach_words, reaches
 from ..tiling import TilePlan
 from .assemble import Product
 from .request import COORDS
@@ -170,6 +171,9 @@ def provenance(
         tags["TERRANE_SAMPLES"] = str(samples)
     if pack.notice:
         tags["TERRANE_NOTICE"] = pack.notice
+    reached = reach_words(reaches(pack.training))
+    if reached:
+        tags["TERRANE_ACCURACY"] = reached
     return tags
 
 

@@ -101,9 +101,11 @@ def _card_json(card: Any) -> dict[str, Any]:
 
 def models_info(arguments: argparse.Namespace) -> int:
     """Describe a model."""
-    from ..registry import find
+    from ..packs.reach import reach_words, reaches
+    from ..registry import about, find
 
     pack = find(arguments.model)
+    card = about(pack)
     described = {
         "id": pack.id,
         "name": pack.name,
@@ -121,6 +123,8 @@ def models_info(arguments: argparse.Namespace) -> int:
         "license": pack.license,
         "forbids": pack.forbids,
         "notice": pack.notice,
+        "reaches": reach_words(reaches(pack.training)),
+        "card": "" if card is None else str(card),
         "training": dict(pack.training),
         "sha256": pack.hash,
         "path": str(pack.root),
@@ -130,7 +134,15 @@ def models_info(arguments: argparse.Namespace) -> int:
         variants = variants_json(pack.variants)
         print_json({"schema": SCHEMA, "verb": "models info", **described, "variants": variants})
         return 0
-    table([(key, value if isinstance(value, str) else json.dumps(value)) for key, value in described.items()])
+    # The figures are in the card, and in the JSON.
+    described["training"] = {k: v for k, v in pack.training.items() if k != "accuracy"}
+    rows = [(key, value) for key, value in described.items() if value]
+    table(
+        [
+            (key, value if isinstance(value, str) else json.dumps(value, ensure_ascii=False))
+            for key, value in rows
+        ]
+    )
     say_errors(pack.variants)
     return 0
 

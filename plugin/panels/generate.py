@@ -21,6 +21,7 @@ from .elevation_box import ElevationBox
 from .field import Fields, Note, lay_out_panel
 from .forecasting import Timer, forecast_words
 from .inputs_box import InputsBox
+from .offer import Offer
 from .quality_box import QualityBox
 from .run_bar import RunBar
 from .running import Runner
@@ -35,6 +36,7 @@ class GeneratePanel(QWidget):
     def __init__(self, bench: Workbench, parent: Optional[QWidget] = None) -> None:
         super().__init__(parent)
         self.bench = bench
+        self.offer = Offer(bench.models, self)
         self.inputs = InputsBox(self)
         self.source = self.inputs.first
         self.area = AreaBox(bench.iface, self)
@@ -43,7 +45,7 @@ class GeneratePanel(QWidget):
         self.elevation = ElevationBox(self)
         self.save = SaveBox(self)
         self.problem = Note(parent=self)
-        self.starter = StarterNote(parent=self)
+        self.starter = StarterNote(bench, self)
         self.bar = RunBar(tr("Generate"), self)
         self.runner = Runner(bench, self.bar, self)
         self.timer = Timer(bench, self)
@@ -62,7 +64,6 @@ class GeneratePanel(QWidget):
         for box in (self.area, self.targets, self.quality, self.elevation, self.save):
             box.changed.connect(self.refresh)
         self.bench.models.changed.connect(self._model_changed)
-        self.starter.text.linkActivated.connect(lambda: self.bench.models.open_dialog())
         self.area.forecast.linkActivated.connect(lambda: self.timer.start(self._request(), self._geo()))
         self.timer.known.connect(self.refresh)
         self.bar.run.connect(self.run)
@@ -78,7 +79,7 @@ class GeneratePanel(QWidget):
         )
         lay_out_panel(
             self,
-            (Fields(rows, self), self.quality, self.elevation, self.save),
+            (self.offer, Fields(rows, self), self.quality, self.elevation, self.save),
             (self.problem, self.starter, self.bar),
         )
 
@@ -138,7 +139,7 @@ class GeneratePanel(QWidget):
         card = self.bench.models.card
         self.targets.offer(card.targets if card is not None else ())
         self.inputs.offer(card.inputs if card is not None else ())
-        self.starter.show_card(card)
+        self.starter.refresh()
         self.quality.show_errors(error_lines(card) if card is not None else ())
         self.refresh()
 

@@ -24,6 +24,7 @@ from .forecasting import disk_problem, forecast_words
 from .inputs_box import InputsBox
 from .run_bar import RunBar
 from .running import Runner
+from .starter_note import StarterNote
 from .threshold_box import ThresholdBox
 
 
@@ -68,6 +69,7 @@ class SimilarPanel(QWidget):
         self.examples = ExamplesBox(bench.iface, self)
         self.threshold = ThresholdBox(self)
         self.problem = Note(parent=self)
+        self.starter = StarterNote(bench, self)
         self.bar = RunBar(tr("Make embeddings"), self)
         self.runner = EmbedRunner(bench, self.bar, self)
         self._task: Optional[Task] = None
@@ -90,7 +92,7 @@ class SimilarPanel(QWidget):
             self,
         )
         self.hint = wrapped(self)
-        lay_out_panel(self, (self.rows, self.hint), (self.problem, self.bar))
+        lay_out_panel(self, (self.rows, self.hint), (self.problem, self.starter, self.bar))
 
     def _connect(self) -> None:
         self.within.currentIndexChanged.connect(lambda: self._within_changed())

@@ -12,6 +12,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 from checkpoint_files import write_checkpoint
+from qgis.PyQt.QtCore import Qt
+from qgis.PyQt.QtTest import QTest
 from qgis_window import finish, pump, read_raster, settle
 from terrane.inference import GenerateRequest, cards, generate, models_folder, open_scene
 from terrane.inference.packs.bind import load_skeletons
@@ -164,6 +166,23 @@ def test_official_weights_are_fetched_and_become_a_model(dialog, plugin, hub, mo
     assert (own_models / "terramind-tiny") in [card.path for card in cards()]
 
 
+def test_one_click_of_the_offer_gets_the_official_weights(dock, plugin, own_models, hub, monkeypatch):
+    dock.models.reload()
+    offer = dock.generate.offer
+    assert offer.isVisible()
+    monkeypatch.setattr("terrane.plugin.models_page.DEFAULT_TARGETS", ("LULC",))
+    monkeypatch.setattr("terrane.plugin.models_download.DEFAULT_TARGETS", ("LULC",))
+    monkeypatch.setattr("terrane.plugin.models_download.official_bytes", lambda _files: 1_000_000)
+    QTest.mouseClick(offer.download, Qt.MouseButton.LeftButton)
+    page = dock.models.dialog.download
+    assert page.running
+    ended(page, plugin)
+    assert page.note.words() == ""
+    assert (own_models / "terramind-tiny" / "pack.json").is_file()
+    assert dock.models.model == json.loads((own_models / "terramind-tiny" / "pack.json").read_text())["id"]
+    assert not offer.isVisible()
+
+
 def test_a_download_goes_on_where_it_was_cut(dialog, plugin, hub, monkeypatch):
     root, requests = hub
     (root / "settings.json").write_text(json.dumps({"drop_after": 150_000}))
@@ -254,7 +273,7 @@ def test_git_checksums_of_small_files(tmp_path):
 def test_licence_and_amount_are_shown(dialog):
     page = dialog.download
     tick(page.targets, "DEM", "LULC")
-    assert page.amount.text().startswith("3 files, about 1.9 GB")
+    assert page.amount.text().startswith("3 files, about 2.1 GB")
     tick(page.inputs, "S2L2A", "COORDS")
     assert page.amount.text().startswith("4 files")
 

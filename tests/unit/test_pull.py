@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import os
 import shutil
 import signal
@@ -228,6 +229,23 @@ def test_files_are_those_of_terratorchs_registry() -> None:
     assert hub.size_of("TerraMind-1.0-tiny") == hub.size_of("terramind-tiny") == hub.size_of("tiny") == "tiny"
     with pytest.raises(ModelError, match="terramind-tiny, terramind-small"):
         hub.size_of("terramind-huge")
+
+
+def test_sizes_are_those_of_the_shipped_skeletons() -> None:
+    """Every number that a skeleton binds lies in the file that is downloaded."""
+    from terrane.inference.packs.bind import load_skeletons
+
+    counted = {}
+    for skeleton in load_skeletons():
+        shapes = {weight.key: weight.shape for tensors in skeleton.bins.values() for weight in tensors}
+        counted[skeleton.path.stem] = sum(math.prod(shape) for shape in shapes.values())
+    assert {size: counted[f"terramind-{size}"] for size in hub.SIZES} == hub.PARAMETERS
+    assert {name: counted[f"terramind-v1-{name}"] for name in hub.TOKENIZED} == hub.TOKENIZER_PARAMETERS
+    files = hub.files_of("tiny", ("S2L2A", "COORDS"), ("DEM", "LULC"))
+    assert len(files) == 4
+    assert hub.download_bytes(files) == 4 * sum(
+        (hub.PARAMETERS["tiny"], hub.TOKENIZER_PARAMETERS["DEM"], hub.TOKENIZER_PARAMETERS["LULC"])
+    )
 
 
 def test_from_a_folder(tmp_path: Path) -> None:
