@@ -153,7 +153,7 @@ def ndvi(simulated: Sequence[View], real: Sequence[View], path: Path) -> None:
                 _, style, color = MARKS.get(name, ("o", "-", INK))
                 panel.plot(centres, histograms[value] * 100, style, color=color, linewidth=1.3)
         panel.set_xlim(edges[0], edges[-1])
-        panel.set_xticks([-0.5, 0.0, 0.5, 1.0])
+        panel.set_xticks([-1.0, -0.5, 0.0, 0.5, 1.0])
         panel.set_ylim(bottom=0)
     for row in range(3):
         list(panels.values())[3 * row].set_ylabel("% of pixels")

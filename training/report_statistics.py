@@ -20,7 +20,7 @@ LEAST = 300
 CLEAR = 0.05
 """Share of clouds up to which a chip's spatial spectra are taken: a cloud's edge outshines all of the ground."""
 CLASSES = tuple(value for value in CLASS_NAMES if value)
-NDVI_EDGES = np.linspace(-0.6, 1.0, 65)
+NDVI_EDGES = np.linspace(-1.0, 1.0, 81)
 OFFSET, CIRRUS = 1000.0, 10
 """Offset of L1C products since processing baseline 04.00, and the place of B10 in L1C: where nothing but a thin
 cirrus reaches the sensor, a median near 1000 tells that the offset is still in the numbers."""
