@@ -192,7 +192,7 @@ def _style_tiles(layer: QgsVectorLayer, model: Model) -> None:
 
 
 def _describe(layer: QgsMapLayer, product: str, model: Model, scene: str) -> None:
-    tags = results.provenance(layer) if isinstance(layer, QgsRasterLayer) else {}
+    tags = results.provenance(layer)
     lines = [
         tr("Estimated by a model from {scene}, not measured.").format(scene=scene or tags.get("SOURCE", "?"))
     ]

@@ -62,7 +62,7 @@ def finish(layer: QgsMapLayer, product: str, *, scene: str = "") -> None:
 
 def describe(layer: QgsMapLayer, product: str, *, scene: str = "") -> None:
     """Fill the layer's metadata from the provenance tags that the engine wrote into the file."""
-    tags = provenance(layer) if isinstance(layer, QgsRasterLayer) else {}
+    tags = provenance(layer)
     metadata = QgsLayerMetadata(layer.metadata())
     metadata.setTitle(layer.name())
     metadata.setType("dataset")
@@ -86,12 +86,25 @@ def describe(layer: QgsMapLayer, product: str, *, scene: str = "") -> None:
     layer.setMetadata(metadata)
 
 
-def provenance(layer: QgsRasterLayer) -> dict[str, str]:
-    """The engine's TERRANE_ tags of a result, without that prefix."""
+def provenance(layer: QgsMapLayer) -> dict[str, str]:
+    """The engine's TERRANE_ tags of a result, without that prefix; formats that keep none have none."""
     from ..inference import default_geo
 
-    tags = default_geo().describe(layer.source()).tags
+    if isinstance(layer, QgsRasterLayer):
+        tags = default_geo().describe(layer.source()).tags
+    else:
+        tags = _layer_tags(layer.source().partition("|")[0])
     return {key[len("TERRANE_") :]: value for key, value in tags.items() if key.startswith("TERRANE_")}
+
+
+def _layer_tags(path: str) -> dict[str, str]:
+    from osgeo import gdal
+
+    try:
+        dataset = gdal.OpenEx(path, gdal.OF_VECTOR)
+    except RuntimeError:  # only where another plugin has switched on GDAL's exceptions
+        dataset = None
+    return {} if dataset is None else dict(dataset.GetLayer(0).GetMetadata())
 
 
 def _sentences(product: str, tags: Mapping[str, str], scene: str) -> list[str]:

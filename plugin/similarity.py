@@ -93,7 +93,7 @@ def finish(layer: QgsMapLayer, product: str, *, scene: str = "") -> None:
             {"color": "215,48,31,90", "outline_color": "#d7301f", "outline_width": "0.1"}
         )
         layer.setRenderer(QgsSingleSymbolRenderer(symbol))
-    tags = results.provenance(layer) if isinstance(layer, QgsRasterLayer) else {}
+    tags = results.provenance(layer)
     lines = [meaning(product)]
     if scene or tags.get("SOURCE"):
         lines.append(tr("Made by a model from {scene}.").format(scene=scene or tags["SOURCE"]))

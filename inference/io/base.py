@@ -94,6 +94,9 @@ class Features:
     """Point, Polygon or MultiPolygon; features that were read may also be of OGR's other types."""
     wkb: Sequence[bytes]
     columns: Mapping[str, Union[Sequence[Any], Array]] = field(default_factory=dict)
+    tags: Mapping[str, str] = field(default_factory=dict)
+    """What is said of the whole layer; GeoPackage and Parquet keep it, other formats have no place
+    for it. Features that were read have none."""
 
 
 class Reader(Protocol):

@@ -328,6 +328,8 @@ def _write_layer(driver: Any, path: str, format_: Format, features: Features, na
     layer = None if dataset is None else dataset.CreateLayer(name, crs, kind, options)
     if layer is None:
         raise RuntimeError(gdal.GetLastErrorMsg() or f"GDAL could not create {path}")
+    if format_.tagged and features.tags:
+        _check(layer.SetMetadata(dict(features.tags)))
     columns = [np.asarray(column) for column in features.columns.values()]
     for field, column in zip(features.columns, columns):
         _check(layer.CreateField(ogr.FieldDefn(field, _COLUMN_TYPES[column.dtype.kind])))

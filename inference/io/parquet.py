@@ -45,7 +45,7 @@ def save(path: str, features: Features, projjson: Mapping[str, Any]) -> None:
     described = {"encoding": "WKB", "geometry_types": [features.geometry], "crs": dict(projjson)}
     geo = {"version": "1.0.0", "primary_column": "geometry", "columns": {"geometry": described}}
     table = pa.table(arrays, names=[*names, "geometry"])
-    table = table.replace_schema_metadata({"geo": json.dumps(geo)})
+    table = table.replace_schema_metadata({"geo": json.dumps(geo), **features.tags})
     parquet.write_table(table, path, compression="zstd")
 
 

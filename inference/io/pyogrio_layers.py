@@ -61,6 +61,7 @@ def save(path: str, format_: Format, features: Features, layer: str) -> None:
                 geometry_type=features.geometry,
                 crs=features.crs,
                 layer_options=dict(format_.options),
+                layer_metadata=dict(features.tags) if format_.tagged and features.tags else None,
             )
     except RuntimeError as error:  # pyogrio's errors are its subclasses
         raise OSError(str(error)) from error

@@ -41,15 +41,17 @@ class Format:
 
     driver: str
     options: Mapping[str, str]
+    tagged: bool = False
+    """Whether it keeps tags of a layer."""
     columns: int = 1990
     """Attributes it can hold: SQLite takes 2,000 columns, a DBF 255."""
 
 
 FORMATS = {
-    ".gpkg": Format("GPKG", {"GEOMETRY_NAME": "geom"}),
+    ".gpkg": Format("GPKG", {"GEOMETRY_NAME": "geom"}, tagged=True),
     # RFC 7946: longitude and latitude. Nine digits are a tenth of a millimetre.
     ".geojson": Format("GeoJSON", {"RFC7946": "YES", "COORDINATE_PRECISION": "9"}),
-    ".shp": Format("ESRI Shapefile", {"ENCODING": "UTF-8", "DBF_DATE_LAST_UPDATE": SOME_DAY}, 255),
+    ".shp": Format("ESRI Shapefile", {"ENCODING": "UTF-8", "DBF_DATE_LAST_UPDATE": SOME_DAY}, columns=255),
     # Without the index features keep their order.
     ".fgb": Format("FlatGeobuf", {"SPATIAL_INDEX": "NO"}),
 }

@@ -70,7 +70,8 @@ def _plan(request: ClassifyRequest, geo: Geo, engine: Optional[Engine], *, verif
         raise ModelError(f"Model {plan.pack.id} names no classes; convert it again.")
 
     def write(placed: Sequence[PlacedVectors], path: str) -> None:
-        geo.write_features(path, tile_features(plan, placed, geo), layer="tiles", overwrite=True)
+        found = replace(tile_features(plan, placed, geo), tags=plan.tags)
+        geo.write_features(path, found, layer="tiles", overwrite=True)
 
     return replace(plan, vectors={SOURCE: len(plan.pack.classes)}, features={TILES: write})
 

@@ -111,7 +111,7 @@ def _plan(request: EmbedRequest, geo: Geo, engine: Optional[Engine], *, verify: 
 
     def write(placed: Sequence[PlacedVectors], path: str) -> None:
         features = tile_vectors(placed, request.scene.grid.crs, geo, lists=path.lower().endswith(".parquet"))
-        geo.write_features(path, features, layer="tiles", overwrite=True)
+        geo.write_features(path, replace(features, tags=tags), layer="tiles", overwrite=True)
 
     return replace(plan, vectors={_MEAN: pack.dim}, features={VECTORS: write})
 

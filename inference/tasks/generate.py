@@ -67,7 +67,7 @@ def generate(
     engine = engine or _engine(request, job.pack)
     engine.adapter.check(_inputs(request), request.targets)
     engine.adapter.preload(request.targets, job.preset)
-    levels, places = levelling(request, geo), PlacesWriter(geo)
+    levels, places = levelling(request, geo), PlacesWriter(geo, {**job.tags, "TERRANE_MODALITY": COORDS})
     done = _run(job, engine, geo, cancel, progress, levels, places)
     if done.computed:
         Timings().remember(_timing_key(request, job.pack), done.infer_seconds / done.computed)

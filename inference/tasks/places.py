@@ -9,7 +9,8 @@ alone and its distance is empty.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 import numpy.typing as npt
@@ -27,8 +28,8 @@ PREDICTED, TRUE = "predicted", "true"
 class PlacesWriter:
     """Writes the places of a run; call it with the vectors of all grids and a path."""
 
-    def __init__(self, geo: Geo) -> None:
-        self._geo = geo
+    def __init__(self, geo: Geo, tags: Mapping[str, str]) -> None:
+        self._geo, self._tags = geo, tags
         self.warnings: list[str] = []
         """What the user should know, once the file is written."""
 
@@ -37,7 +38,8 @@ class PlacesWriter:
         guesses = np.concatenate([one.values[COORDS].reshape(-1, 2) for one in placed])
         truths = np.concatenate([centres(one.part, one.tiles, self._geo).reshape(-1, 2) for one in placed])
         tiles = [one.part.first_tile + tile.index for one in placed for tile in one.tiles]
-        self._geo.write_features(path, features_of(tiles, guesses, truths, self._geo.parse_crs(LONLAT)))
+        found = features_of(tiles, guesses, truths, self._geo.parse_crs(LONLAT))
+        self._geo.write_features(path, replace(found, tags=self._tags))
         missing = int((~np.isfinite(guesses).all(axis=1)).sum())
         if missing:
             self.warnings.append(f"For {missing} of {len(tiles)} tiles the model gave no place.")

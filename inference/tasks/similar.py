@@ -13,7 +13,7 @@ import os
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Optional
 
 import numpy as np
@@ -134,6 +134,7 @@ def similar(
         raise
     found = best.features(patches)
     if request.places is not None:
+        found = replace(found, tags=_spec(request, patches).tags)
         geo.write_features(request.places, found, overwrite=request.overwrite)
     return SimilarResult(
         request.output, request.places, examples.count, len(found.wkb), low, high,

@@ -13,9 +13,19 @@ from qgis.PyQt.QtCore import QLocale, QPoint, QSize, Qt
 from qgis.PyQt.QtTest import QTest
 from qgis.PyQt.QtWidgets import QApplication, QPushButton, QRadioButton
 from qgis_window import finish, pump, settle
-from terrane.inference import OFFICIAL_SIZES, cards, is_starter, official_bytes, official_files
+from terrane.inference import (
+    OFFICIAL_SIZES,
+    GdalGeo,
+    GenerateRequest,
+    cards,
+    generate,
+    is_starter,
+    official_bytes,
+    official_files,
+    open_scene,
+)
 from terrane.inference.packs.manifest import write_pack
-from terrane.plugin import settings
+from terrane.plugin import results, settings
 from terrane.plugin.card_dialog import CardDialog
 from terrane.plugin.models_list import describe
 
@@ -109,6 +119,18 @@ def test_layers_and_files_carry_the_short_form(measured, dock, plugin):
         abstract = layer.metadata().abstract()
         assert "Toy model for tests." in abstract
         assert tags["TERRANE_ACCURACY"] in abstract
+
+
+def test_vector_layers_carry_it_too(packs, scene_path, tmp_path):
+    folder = tmp_path / "models" / "full"
+    shutil.copytree(packs / "full", folder)
+    with_figures(folder, ACCURACY)
+    path = str(tmp_path / "places.gpkg")
+    request = GenerateRequest((open_scene(scene_path),), ("COORDS",), {"COORDS": path}, model=str(folder))
+    generate(request, geo=GdalGeo())
+    abstract = results.open_result(path, "COORDS").metadata().abstract()
+    for words in ("Synthetic", "Toy model for tests.", "0.82 simulated, 0.52 real", "full 1.0.0", "S2_scene"):
+        assert words in abstract
 
 
 def test_the_first_time_the_official_weights_are_offered(alone, dock, window):

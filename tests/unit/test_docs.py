@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 from terrane.inference import cli
+from terrane.inference.packs import hub
 from terrane.inference.packs.variants import LIMITS
 from terrane.inference.presets import PRESETS
 
@@ -83,6 +84,15 @@ def test_what_int8_may_cost_is_documented() -> None:
         (row,) = [row for row in rows if target in re.split(r"[ ,|]+", row.split("|")[1])]
         assert f"{limit.value:g}" in row.split("|")[2]
         assert limit.reason.split(" (")[0].split(",")[0] in row
+
+
+def test_sizes_of_official_weights_are_the_codes() -> None:
+    text = (ROOT / "docs" / "models.md").read_text(encoding="utf-8")
+    for size in hub.SIZES:
+        (row,) = re.findall(rf"^\| {size} \| (.+) \| (.+) \|$", text, re.M)
+        amounts = [hub.download_bytes(hub.files_of(size, (), targets)) for targets in ((), ("DEM", "LULC"))]
+        words = tuple(f"{n / 1e6:.0f} MB" if n < 1e9 else f"{n / 1e9:.1f} GB" for n in amounts)
+        assert row == words
 
 
 def test_processing_ids_exist() -> None:

@@ -6,9 +6,12 @@ from __future__ import annotations
 import json
 import math
 import os
+import sqlite3
 import struct
+from contextlib import closing
 from dataclasses import replace
 from importlib.util import find_spec
+from xml.etree import ElementTree as ET
 
 import numpy as np
 import pytest
@@ -129,6 +132,24 @@ def test_layer_names(geo, tmp_path):
         geo.read_features(path, layer="a")
 
 
+TAGS = {"TERRANE_NOTICE": "a <toy> ü", "TERRANE_SEED": "0"}
+
+
+@pytest.mark.parametrize("suffix", SUFFIXES)
+def test_tags_are_kept_where_there_is_a_place(geo, tmp_path, suffix):
+    path = tmp_path / f"t{suffix}"
+    geo.write_features(str(path), replace(tiles(geo), tags=TAGS))
+    assert len(geo.read_features(str(path)).wkb) == 3
+    if suffix == ".gpkg":
+        before = path.read_bytes()
+        with closing(sqlite3.connect(path)) as file:
+            (text,) = file.execute("select metadata from gpkg_metadata").fetchone()
+        items = ET.fromstring(text).iter("MDI")
+        assert {item.get("key"): item.text for item in items} == TAGS
+        geo.write_features(str(path), replace(tiles(geo), tags=TAGS), overwrite=True)
+        assert path.read_bytes() == before
+
+
 @pytest.mark.parametrize("suffix", SUFFIXES)
 def test_existing_files_are_replaced_on_demand_only(geo, tmp_path, suffix):
     path = tmp_path / f"a{suffix}"
@@ -229,11 +250,12 @@ def test_parquet_is_geoparquet_with_lists(geo, tmp_path):
 
     vectors_ = np.arange(12, dtype=np.float32).reshape(3, 4) / 7
     path = str(tmp_path / "v.parquet")
-    features = tiles(geo)
+    features = replace(tiles(geo), tags=TAGS)
     geo.write_features(path, replace(features, columns={"tile": [0, 1, 2], "embedding": vectors_}))
     table = parquet.read_table(path)
     np.testing.assert_array_equal(np.array(table["embedding"].to_pylist(), dtype=np.float32), vectors_)
     assert table["geometry"].to_pylist() == features.wkb
+    assert {key: table.schema.metadata[key.encode()].decode() for key in TAGS} == TAGS
     meta = json.loads(table.schema.metadata[b"geo"])
     column = meta["columns"][meta["primary_column"]]
     assert (column["encoding"], column["geometry_types"]) == ("WKB", ["Polygon"])
