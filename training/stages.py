@@ -234,7 +234,7 @@ STAGES: Mapping[str, Stage] = {
         _tokenizer("NDVI", 1300),
         _tokenizer("S1GRD", 700),
         _tokenizer("S2L2A", 1200),
-        Stage("dense", ("mae", "dense"), 3600, 1.0e-3, partial(warm_start, seed=21), _dense, _answer),
+        Stage("dense", ("mae", "dense"), 1500, 1.0e-3, partial(warm_start, seed=21), _dense, _answer),
         Stage(
             "joint",
             ("mae", "dense", *_TOKENIZERS),
@@ -248,5 +248,5 @@ STAGES: Mapping[str, Stage] = {
     )
 }
 
-#: Lanes run beside each other, one core each; then the joint stage has all cores.
-LANES: tuple[tuple[str, ...], ...] = (_TOKENIZERS, ("dense",))
+#: Lanes run beside each other, one core each; the stages after them have all cores.
+LANES: tuple[tuple[str, ...], ...] = (("tok_LULC", "tok_DEM"), ("tok_NDVI", "tok_S1GRD", "tok_S2L2A"))

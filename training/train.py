@@ -19,6 +19,7 @@ from typing import Any, Optional
 
 from . import stages
 from .data import Chips
+from .optimiser import Optimiser
 from .score import score
 from .simulate import TRAIN_SEED, UNSEEN_SEED, make_set
 from .starter_model import MAE_FILE, TARGETS, tokenizer_file, write_vocabulary
@@ -41,7 +42,7 @@ class State:
     """What a stage has made so far."""
 
     modules: dict[str, Any]
-    optimiser: Any
+    optimiser: Optimiser
     averaged: dict[str, Any]
     """Modules with the moving average of the weights; empty where none is kept."""
     step: int = 0
@@ -95,9 +96,7 @@ def _begin(stage: stages.Stage, run: Path, team: Team) -> State:
     torch.set_flush_denormal(True)
     torch.manual_seed(SEED)
     modules = {name: load_module(name, run) for name in stage.trains}
-    optimiser = torch.optim.AdamW(
-        _trained(modules), lr=stage.rate, betas=(0.9, 0.95), weight_decay=0.02, fused=True
-    )
+    optimiser = Optimiser(modules, stage.rate)
     keep = stage.averaged and team.rank == 0
     averaged = {name: copy.deepcopy(module).eval() for name, module in modules.items()} if keep else {}
     state = State(modules, optimiser, averaged)
@@ -123,14 +122,13 @@ def _step(stage: stages.Stage, chips: Chips, state: State, team: Team) -> dict[s
 
     step, trained = state.step, _trained(state.modules)
     torch.manual_seed((SEED * 1_000_003 + step) * 8 + team.rank)
-    for group in state.optimiser.param_groups:
-        group["lr"] = rate_at(step, stage)
+    state.optimiser.set_rate(rate_at(step, stage))
     plan = stage.plan(step)
     key = (SEED, _number(stage.name), step, team.rank)
     targets = tuple(t for t in TARGETS if t in plan.targets)
     batch = chips.batch(key, stage.batch // team.size, plan.inputs, targets, turn=stage.turn)
     losses = stage.loss(state.modules, batch, plan)
-    state.optimiser.zero_grad(set_to_none=True)
+    state.optimiser.zero_grad()
     torch.stack(list(losses.values())).sum().backward()
     team.average([p.grad for p in trained if p.grad is not None])
     torch.nn.utils.clip_grad_norm_(trained, 1.0)
