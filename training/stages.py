@@ -229,20 +229,21 @@ _TOKENIZERS = tuple(f"tok_{target}" for target in TARGETS)
 STAGES: Mapping[str, Stage] = {
     stage.name: stage
     for stage in (
-        _tokenizer("LULC", 1400),
-        _tokenizer("DEM", 800),
-        _tokenizer("NDVI", 1300),
-        _tokenizer("S1GRD", 700),
-        _tokenizer("S2L2A", 1200),
+        _tokenizer("LULC", 1050),
+        _tokenizer("DEM", 600),
+        _tokenizer("NDVI", 975),
+        _tokenizer("S1GRD", 525),
+        _tokenizer("S2L2A", 900),
         Stage("dense", ("mae", "dense"), 1500, 1.0e-3, partial(warm_start, seed=21), _dense, _answer),
         Stage(
             "joint",
             ("mae", "dense", *_TOKENIZERS),
-            4000,
-            8.0e-4,
+            2900,
+            1.0e-3,
             partial(any_to_any, seed=22),
             _joint,
             _generate,
+            batch=12,
             averaged=True,
         ),
     )

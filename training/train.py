@@ -217,7 +217,7 @@ def main(arguments: list[str] | None = None) -> None:
     """Parse the command line, make the training scenes if they are not there, and run the stages."""
     parser = argparse.ArgumentParser(prog="python -m training.train", description=__doc__)
     parser.add_argument("--run", type=Path, default=Path("training/runs/starter"))
-    parser.add_argument("--chips", type=int, default=3000)
+    parser.add_argument("--chips", type=int, default=2500)
     parser.add_argument("--stages", default=",".join(stages.STAGES))
     parser.add_argument("--steps", type=int, help="instead of each stage's own number of steps")
     parser.add_argument("--scale", type=float, default=1.0, help="times each stage's number of steps")

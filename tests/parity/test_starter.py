@@ -51,7 +51,7 @@ def made(reference: Any, tmp_path_factory: pytest.TempPathFactory) -> tuple[Pack
     run = tmp_path_factory.mktemp("run")
     mae, tokenizers = reference.random_modules()
     reference.write_run(mae, tokenizers, run)
-    make_pack(run, run / "pack", 0)
+    make_pack(run, run / "pack")
     assert pack_bytes(run / "pack") <= 11.9e6  # of 12; figures in the card come to it
     return load_pack(run / "pack"), mae, tokenizers, run / "official" / COORDS_FILE
 

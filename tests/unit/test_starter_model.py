@@ -17,7 +17,7 @@ from terrane.inference.packs.bind import Skeleton, load_skeletons
 from terrane.inference.packs.manifest import Pack, load_pack
 from terrane.inference.presets import PRESETS
 
-from training.make_pack import finish, make_pack, pack_bytes
+from training.make_pack import MARKS, fill, finish, make_pack, pack_bytes
 from training.model_card import card, reaches
 from training.starter_model import (
     INPUTS,
@@ -81,7 +81,7 @@ def pack(tmp_path_factory: pytest.TempPathFactory) -> Pack:
     write_checkpoint(official / MAE_FILE, random_state(SKELETONS["starter"]))
     for target in TARGETS:
         write_checkpoint(official / tokenizer_file(target), random_state(SKELETONS[f"starter-{target}"]))
-    make_pack(run, run / "pack", 7)
+    make_pack(run, run / "pack")
     return load_pack(run / "pack")
 
 
@@ -177,3 +177,11 @@ def test_a_card_without_figures(figures: Any, pack: Pack) -> None:
     content["training"]["accuracy"] = figures
     assert card(content).startswith("# Starter")
     assert reaches(figures)
+
+
+def test_figures_fill_the_place_kept_for_them(tmp_path: Path) -> None:
+    page = tmp_path / "models.md"
+    page.write_text(f"before\n{MARKS[0]}\nold\n{MARKS[1]}\nafter\n<!-- end -->\n")
+    fill(page, "| new |")
+    fill(page, "| newer |")
+    assert page.read_text() == f"before\n{MARKS[0]}\n| newer |\n{MARKS[1]}\nafter\n<!-- end -->\n"
