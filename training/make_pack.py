@@ -35,8 +35,8 @@ def make_pack(run: Path, out: Path) -> None:
         write_vocabulary(official)
     chips = json.loads((run / "chips" / "set.json").read_text()) if (run / "chips").is_dir() else {}
     data = (
-        f"{chips.get('count', 'some')} scenes of 2.24 km simulated by the project (simulator version {VERSION}, seeds from "
-        f"{TRAIN_SEED}), measured on scenes from seed {UNSEEN_SEED}"
+        f"{chips.get('count', 'some')} scenes of 2.24 km simulated by the project (simulator version {VERSION}, "
+        f"seeds from {TRAIN_SEED}), measured on scenes from seed {UNSEEN_SEED}"
     )
     convert_checkpoint(
         official / MAE_FILE,
