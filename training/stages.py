@@ -238,7 +238,7 @@ STAGES: Mapping[str, Stage] = {
         Stage(
             "joint",
             ("mae", "dense", *_TOKENIZERS),
-            2900,
+            2600,
             1.0e-3,
             partial(any_to_any, seed=22),
             _joint,
