@@ -185,3 +185,13 @@ def test_figures_fill_the_place_kept_for_them(tmp_path: Path) -> None:
     fill(page, "| new |")
     fill(page, "| newer |")
     assert page.read_text() == f"before\n{MARKS[0]}\n| newer |\n{MARKS[1]}\nafter\n<!-- end -->\n"
+
+
+def test_the_pack_standardises_as_training_did(pack: Pack) -> None:
+    for name, spec in INPUTS.items():
+        assert (pack.inputs[name].mean, pack.inputs[name].std) == (spec["mean"], spec["std"])
+    for name in ("DEM", "NDVI", "S1GRD", "S2L2A"):
+        assert (pack.targets[name].mean, pack.targets[name].std) == (
+            TARGETS[name]["mean"],
+            TARGETS[name]["std"],
+        )
