@@ -79,6 +79,7 @@ def test_every_preset_is_documented() -> None:
 
 def test_what_int8_may_cost_is_documented() -> None:
     text = (ROOT / "docs" / "models.md").read_text(encoding="utf-8")
+    text = re.sub(r"<!-- starter figures -->.*?<!-- end -->", "", text, flags=re.DOTALL)
     rows = [line for line in text.splitlines() if line.startswith("| ")]
     for target, limit in LIMITS.items():
         (row,) = [row for row in rows if target in re.split(r"[ ,|]+", row.split("|")[1])]
