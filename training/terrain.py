@@ -41,8 +41,9 @@ WIDTH_PER_ROOT_AREA = 0.003
 DEPTH_PER_WIDTH = 0.05
 #: Steepest slope that loose ground keeps, tangent of 40 degrees (Burbank et al. 1996, doi:10.1038/379505a0).
 TALUS = 0.84
-#: Rounds of routing and incision.
-ROUNDS = 5
+#: Rounds of routing and incision: until uplift and incision nearly balance, as they do in worn land, whose valleys
+#: lie a few hundred metres apart (Perron et al. 2009, doi:10.1038/nature08174).
+ROUNDS = 9
 
 
 @dataclass(frozen=True)
@@ -141,11 +142,11 @@ def _wear(noise: Noise, start: Grid, inlet: int, wish: _Wish) -> Grid:
     """Return the surface after stream-power incision (implicit, Braun & Willett 2013,
     doi:10.1016/j.geomorph.2012.10.008; m = 0.5, n = 1), uplift and creep."""
     height = start
-    rise = 0.25 * (1.0 + 0.3 * noise.smooth(10.0, 60.0, 2.0).astype(np.float64))
+    rise = 0.35 * (1.0 + 0.3 * noise.smooth(10.0, 60.0, 2.0).astype(np.float64))
     supply = np.ones(start.size)
     if inlet >= 0:
         supply[inlet] += 0.5 * start.size
-    power = 0.06 + 0.19 * wish.roughness
+    power = 0.15 + 0.35 * wish.roughness
     for _ in range(ROUNDS):
         outlet = outlets(height, wish.coast)
         network = route(noise.rng, height, outlet, supply)
@@ -155,7 +156,7 @@ def _wear(noise: Noise, start: Grid, inlet: int, wish: _Wish) -> Grid:
         for i in network.order:
             if to[i] != i:
                 z[i] = (z[i] + cut[i] * z[to[i]]) / (1.0 + cut[i])
-        height = ndimage.gaussian_filter(np.array(z).reshape(start.shape), 0.95 - 0.4 * wish.roughness)
+        height = ndimage.gaussian_filter(np.array(z).reshape(start.shape), 0.8 - 0.3 * wish.roughness)
     return height
 
 
