@@ -44,6 +44,10 @@ E_SUN = np.array(
 #: https://doi.org/10.5194/amt-7-625-2014, at the centre wavelengths).
 OZONE = np.array([0.001, 0.006, 0.031, 0.015, 0.006, 0.003, 0.001, 0.0005, 0, 0, 0, 0, 0])
 
+#: Vertical optical thickness of carbon dioxide, methane and nitrous oxide, which are evenly mixed: some 4 % and 8 % of
+#: the light lost on the two ways in B11 and B12 (the magnitudes of 6S, Vermote et al. 1997).
+MIXED_GASES = np.array([0.0] * 11 + [0.018, 0.035])
+
 #: Water vapour: transmittance exp(-a (mW)^0.55) with W in g cm-2 and m the two-way air mass, the form of Tanre et
 #: al. 1990 (5S); magnitudes after Gascon et al. 2017 (https://doi.org/10.3390/rs9060584) for B09 and Gao et al. 1993
 #: (https://doi.org/10.1029/93GL00106) for the cirrus band, where one g cm-2 hides the ground.
@@ -271,8 +275,8 @@ class _Scene:
         self.high = vapour_transmittance(air.vapour * np.exp(-9500.0 / SCALE_HEIGHT_VAPOUR), air.sun)
         self.guessed = vapour_transmittance(guess.vapour, guess.sun)
         mass = 1.0 / air.sun + 1.0
-        self.ozone = np.exp(-OZONE * mass * air.ozone / 300.0)
-        self.guessed_ozone = np.exp(-OZONE * mass * guess.ozone / 300.0)
+        self.ozone = np.exp(-(OZONE * air.ozone / 300.0 + MIXED_GASES) * mass)
+        self.guessed_ozone = np.exp(-(OZONE * guess.ozone / 300.0 + MIXED_GASES) * mass)
         thin, thick = (
             air_terms(Air(0.01, 1.3, 300, air.vapour, air.sun), 0.0),
             air_terms(Air(0.11, 1.3, 300, air.vapour, air.sun), 0.0),

@@ -29,7 +29,7 @@ from .surface import reflectance
 from .world import make_world
 
 #: Version of the simulator: chips made by another one are not mixed with these.
-VERSION = 2
+VERSION = 3
 
 #: First seeds of the sets; sets are far apart, so that they never share a scene.
 TRAIN_SEED, UNSEEN_SEED, DEMO_SEED = 1_000_000, 9_000_000, 5_000_000

@@ -53,7 +53,7 @@ FOREST_FLOOR = 0.3
 FOAM = np.interp(WAVELENGTH, [440, 670, 865, 1610, 2190], [0.22, 0.21, 0.15, 0.05, 0.02]).astype(np.float32)
 
 #: Pixel-to-pixel texture of each class, relative standard deviation.
-TEXTURE = {TREES: 0.13, FLOODED: 0.12, CROPS: 0.035, BUILT: 0.12, BARE: 0.06, SNOW: 0.03, RANGE: 0.07}
+TEXTURE = {TREES: 0.10, FLOODED: 0.10, CROPS: 0.03, BUILT: 0.12, BARE: 0.045, SNOW: 0.03, RANGE: 0.05}
 
 
 def reflectance(world: World) -> Field:
@@ -160,7 +160,9 @@ def _soil(world: World, table: Field, share: Field) -> Field:
         odds = [0.1, 0.45, 0.2, 0.15, 0.1] if place.relief_m > 150 else [0.35, 0.2, 0.25, 0.15, 0.05]
         a, b = rng.choice(kinds, 2, p=odds)
         if place.coast:
-            a, b = "sand", str(rng.choice(["sand", "pale_soil"]))
+            a, b = (
+                str(name) for name in rng.choice(["sand", "white_sand", "pale_soil"], 2, p=[0.45, 0.35, 0.2])
+            )
         soil[bare] = (table[COVER_INDEX[a]] * (1 - mix) + table[COVER_INDEX[b]] * mix)[bare] * wet[
             bare
         ] ** 0.6

@@ -72,7 +72,10 @@ def make_world(seed: int, height: int, width: int, place: Place | None = None) -
         noise, place.relief_m, place.base_m, place.coast, place.lake, place.river_m, place.roughness
     )
     layout = lay_out(noise, place, terrain)
-    wetness = np.clip(0.15 + 0.5 * (1 - place.aridity) * (0.4 + layout.moisture), 0.0, 1.0).astype(np.float32)
+    # Days fit for images are mostly dry ones, and the uppermost centimetre of the soil, which is what is seen, dries
+    # within two or three of them (Idso et al. 1974, https://doi.org/10.1029/WR010i005p01040).
+    rain = float(rng.beta(0.8, 2.6)) * (1.0 - 0.8 * place.aridity)
+    wetness = np.clip(rain * (0.8 + 0.8 * layout.moisture), 0.0, 1.0).astype(np.float32)
     green, litter, tall = _plants(noise, place, layout)
     surface = terrain.elevation + SEEN_OF_CANOPY * ndimage.gaussian_filter(tall, 1.5)
     cloud, cirrus, shadow = _sky(noise, place)
