@@ -17,6 +17,9 @@ from .starter_model import COORDS, GRID, INPUTS, PATCH, TARGETS
 #: below 2 m on slopes under 20 % and below 4 m on others (Airbus 2020, product handbook, relative vertical accuracy).
 FLAT = 5.0
 
+#: Deviation of latents whose sigmoid is spread evenly from 0 to 1, which FSQ rounds: nearly a logistic variable's.
+SPREAD = 1.7
+
 #: Standardised. Errors above it count by their size, those below by their square (the Huber loss).
 HUBER = 0.1
 
@@ -87,6 +90,22 @@ def straight_through(tokenizer: Any, logits: Any) -> Any:
     best = codebook[logits.argmax(-1)]
     codes = expected + (best - expected).detach()
     return codes.transpose(1, 2).reshape(len(logits), codebook.shape[1], GRID, GRID)
+
+
+def spread_loss(latents: Any) -> Any:
+    """Return how far a batch's latents (B, levels, n, n) are from using all codes alike; 0 is best.
+
+    A tokenizer left alone puts all that it knows on one line through its codebook and leaves the rest empty. Its
+    latents are asked for a mean of 0, a deviation of ``SPREAD`` and no correlation (as VICReg does, Bardes et al.
+    2022, https://arxiv.org/abs/2105.04906).
+    """
+    import torch
+
+    flat = latents.transpose(0, 1).flatten(1) / SPREAD
+    mean = flat.mean(dim=1, keepdim=True)
+    flat = flat - mean
+    covariance = flat @ flat.T / flat.shape[1]
+    return (covariance - torch.eye(len(flat))).square().mean() + mean.square().mean()
 
 
 def unpatch(flat: Any, channels: int) -> Any:

@@ -17,6 +17,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from .initial_weights import fan_out, look_here, spread_places
+
 TILE = 112
 PATCH = 8
 GRID = TILE // PATCH
@@ -150,7 +152,7 @@ TARGETS: Mapping[str, Mapping[str, Any]] = {
     "NDVI": {
         "key": "tok_ndvi@224",
         "decoder": "direct",
-        "codebook": (8, 5, 4, 4),
+        "codebook": (8, 8, 5, 4),
         "channels": 1,
         "unit": "",
         "mean": (0.327,),
@@ -177,7 +179,7 @@ TARGETS: Mapping[str, Mapping[str, Any]] = {
         "unit": "reflectance × 10000",
         "mean": _S2L2A_MEAN,
         "std": _S2L2A_STD,
-        "vit": {"dim": 128, "depth": 2, "heads": 4},
+        "vit": {"dim": 112, "depth": 2, "heads": 4},
         "encoder": {"dim": 128, "depth": 2, "heads": 4},
     },
 }
@@ -306,28 +308,12 @@ def build_mae() -> Any:
         norm_layer=partial(LayerNorm, eps=1e-6, bias=False),
         **MAE,
     )
-    _spread_coords(mae.encoder_embeddings[COORDS["key"]].token_emb, mae.init_std)
+    degrees = {FIRST_LATITUDE: LATITUDES, FIRST_LONGITUDE: LONGITUDES}
+    spread_places(mae.encoder_embeddings[COORDS["key"]].token_emb, degrees, A_DEGREE, mae.init_std)
+    look_here(mae)
+    for spec in TARGETS.values():
+        fan_out(mae.decoder_embeddings[spec["key"]].to_logits, spec["codebook"])
     return mae
-
-
-def _spread_coords(words: Any, std: float) -> None:
-    """Begin with neighbouring degrees alike: sines and cosines of 180 to 3 degrees, of ``std`` each.
-
-    Training sees a word a few times at most; what it teaches about one then holds for those beside it.
-    """
-    import torch
-
-    half = words.weight.shape[1] // 2
-    for first, count, part in (
-        (FIRST_LATITUDE, LATITUDES, slice(0, half)),
-        (FIRST_LONGITUDE, LONGITUDES, slice(half, 2 * half)),
-    ):
-        degrees = torch.arange(count, dtype=torch.float32)[:, None] / A_DEGREE
-        waves = torch.deg2rad(degrees) * torch.logspace(0, np.log10(60), half // 2)[None]
-        values = torch.zeros(count, 2 * half)
-        values[:, part] = 2**0.5 * std * torch.cat([waves.sin(), waves.cos()], dim=1)
-        with torch.no_grad():
-            words.weight[first : first + count] = values
 
 
 def build_tokenizer(modality: str) -> Any:

@@ -88,7 +88,9 @@ def test_every_stage_moves_what_it_trains(run: Path) -> None:
     from training.starter_model import TARGETS
 
     chips = Chips(run / "chips")
-    everything = stages.Plan(("S2L1C", "DEM", "COORDS"), ("LULC", "NDVI", "S2L2A"), ("S1GRD",), True, True)
+    everything = stages.Plan(
+        ("S2L1C", "DEM", "COORDS"), ("LULC", "NDVI", "S2L2A"), ("S1GRD",), True, round_trip=True
+    )
     for stage in stages.STAGES.values():
         torch.manual_seed(0)
         modules = {name: stages.build(name) for name in stage.trains}
@@ -108,6 +110,39 @@ def test_every_stage_moves_what_it_trains(run: Path) -> None:
     for key in ("untok_sen2l1c@224", "untok_dem@224", "coords", "tok_sen1grd@224"):
         assert all(p.grad is not None for p in gradients[key].parameters()), key
     assert modules.keys() >= {f"tok_{target}" for target in TARGETS}
+
+
+def test_each_patch_looks_at_its_own_place_at_first() -> None:
+    pytest.importorskip("terratorch", reason="training needs terratorch (build.py test --parity)")
+    import torch
+
+    from training.starter_model import GRID, MAE, build_mae
+
+    torch.manual_seed(1)
+    mae = build_mae()
+    place = mae.decoder_embeddings["tok_dem@224"].pos_emb
+    seen = torch.randn(1, GRID * GRID, MAE["dim"])
+    block, here = mae.decoder[0], torch.arange(GRID * GRID)
+    grid = torch.stack([here // GRID, here % GRID], dim=1).float()
+    queries = block.cross_attn.q(block.query_norm(mae.mask_token + place))
+    context = block.context_norm(mae.decoder_proj_context(seen) + place)
+    keys = block.cross_attn.kv(context)[..., : MAE["dim"]]
+    for head in range(MAE["num_heads"]):
+        part = slice(head * 32, (head + 1) * 32)
+        weights = (queries[..., part] @ keys[..., part].mT * 32**-0.5).softmax(dim=-1)[0]
+        away = torch.cdist(grid, grid, p=float("inf"))
+        assert (weights * away).sum(dim=-1).mean() < 1.0  # of 14 patches; about 6 with random weights
+
+
+def test_tokens_are_named_before_they_are_decoded() -> None:
+    pytest.importorskip("terratorch", reason="training needs terratorch (build.py test --parity)")
+    from training.stages import NAMING_STEPS, STAGES
+
+    plan = STAGES["joint"].plan
+    first, later = plan(NAMING_STEPS - 1), plan(NAMING_STEPS)
+    assert first.tokens
+    assert not first.decodes
+    assert later.decodes
 
 
 def test_plans_are_fixed_by_the_step_and_make_nothing_from_itself() -> None:
