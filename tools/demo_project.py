@@ -24,7 +24,6 @@ from qgis.core import (
     QgsMultiBandColorRenderer,
     QgsProject,
     QgsRasterLayer,
-    QgsRasterMinMaxOrigin,
     QgsReferencedRectangle,
 )
 from qgis.PyQt.QtCore import QRectF, QSize, Qt
@@ -34,6 +33,9 @@ from terrane.plugin import styles
 PANEL, GAP, TOP, BOTTOM = 500, 24, 64, 112
 INK, SOFT, PAPER = QColor("#22272b"), QColor("#68727a"), QColor("#ffffff")
 TRUE_COLOUR = ("B04", "B03", "B02")
+STRETCH = QgsContrastEnhancement.ContrastEnhancementAlgorithm.StretchToMinimumMaximum
+SHARES = (0.02, 0.98)
+"""Shares of the pixels where the stretch begins and ends, QGIS's own."""
 
 
 def main(arguments: list[str]) -> int:
@@ -73,13 +75,19 @@ def make_layers(scene: str, dem: str, lulc: str) -> dict[str, Any]:
 
 
 def show_true_colour(layer: Any) -> None:
-    """Red, green, blue with the 2-98 % stretch that QGIS itself would use."""
+    """Red, green, blue with one stretch for all three: one each would turn soil grey and meadows blue."""
     bands = {layer.bandName(i).split(":")[-1].strip(): i for i in range(1, layer.bandCount() + 1)}
     chosen = [bands.get(name, fallback) for name, fallback in zip(TRUE_COLOUR, (4, 3, 2))]
     renderer = QgsMultiBandColorRenderer(layer.dataProvider(), *chosen)
+    provider = layer.dataProvider()
+    cuts = [provider.cumulativeCut(band, *SHARES) for band in chosen]
+    for band, use in zip(chosen, ("Red", "Green", "Blue")):
+        enhancement = QgsContrastEnhancement(provider.dataType(band))
+        enhancement.setMinimumValue(min(low for low, _ in cuts))
+        enhancement.setMaximumValue(max(high for _, high in cuts))
+        enhancement.setContrastEnhancementAlgorithm(STRETCH)
+        getattr(renderer, f"set{use}ContrastEnhancement")(enhancement)
     layer.setRenderer(renderer)
-    algorithm = QgsContrastEnhancement.ContrastEnhancementAlgorithm.StretchToMinimumMaximum
-    layer.setContrastEnhancement(algorithm, QgsRasterMinMaxOrigin.Limits.CumulativeCut)
 
 
 def write_project(layers: dict[str, Any], path: str) -> None:
