@@ -57,7 +57,9 @@ def crossing(lines: Lines) -> Mask:
         if not len(near):
             return bad
         first, second = member[near], member[near + step]
-        hit = _meet(_Segments(*(part[first] for part in segments)), _Segments(*(part[second] for part in segments)))
+        hit = _meet(
+            _Segments(*(part[first] for part in segments)), _Segments(*(part[second] for part in segments))
+        )
         bad[segments.line[first[hit]]] = True
         bad[segments.line[second[hit]]] = True
         step += 1
@@ -74,8 +76,9 @@ def _cells(s: _Segments) -> tuple[Int, Int]:
     dx, dy = (s.bx - s.ax)[member], (s.by - s.ay)[member]
     ax, ay = s.ax[member], s.ay[member]
     # A hair more on each side, so that rounding puts no piece into too few cells.
-    x = np.sort(np.stack((ax + low * dx, ax + high * dx)), axis=0) + [[-1e-6], [1e-6]]
-    y = np.sort(np.stack((ay + low * dy, ay + high * dy)), axis=0) + [[-1e-6], [1e-6]]
+    slack = np.array([[-1e-6], [1e-6]])
+    x = np.sort(np.stack((ax + low * dx, ax + high * dx)), axis=0) + slack
+    y = np.sort(np.stack((ay + low * dy, ay + high * dy)), axis=0) + slack
     columns, rows = np.floor(x / size).astype(np.int64), np.floor(y / size).astype(np.int64)
     wide = int(columns.max(initial=0)) + 3
     both = [(columns[i] + 1) + (rows[j] + 1) * wide for i in (0, 1) for j in (0, 1)]

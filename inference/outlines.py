@@ -93,9 +93,7 @@ class Corners(NamedTuple):
     """Whether at least three edges meet here."""
 
 
-def corners(
-    values: npt.NDArray[np.int32], labels: Int, top: int, *, nodes: bool = False
-) -> Corners:
+def corners(values: npt.NDArray[np.int32], labels: Int, top: int, *, nodes: bool = False) -> Corners:
     """Corners at the upper left of all pixels but the first row's and column's.
 
     ``values`` and ``labels`` are (h + 1, w + 2) with a margin: one row above (the one before, or NOTHING)

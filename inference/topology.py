@@ -60,7 +60,9 @@ def arcs_of(rings: Rings) -> tuple[Arcs, Uses]:
     order = np.lexsort((spot, ~rings.node, ring))
     begin = order[rings.first[:-1]] - rings.first[:-1]
     place = np.arange(len(ring)) - np.repeat(rings.first[:-1], lengths)
-    turned = np.repeat(rings.first[:-1], lengths) + (place + np.repeat(begin, lengths)) % np.repeat(lengths, lengths)
+    turned = np.repeat(rings.first[:-1], lengths) + (place + np.repeat(begin, lengths)) % np.repeat(
+        lengths, lengths
+    )
     spot, cut = spot[turned], rings.node[turned]
     cut[rings.first[:-1]] = True
     start = np.flatnonzero(cut)
@@ -81,7 +83,11 @@ def arcs_of(rings: Rings) -> tuple[Arcs, Uses]:
     inner = np.arange(bounds[-1]) - np.repeat(bounds[:-1], counts)
     # An arc that is only met backwards is kept in the direction in which it would be met forwards.
     inner = np.where(np.repeat(forward[one], counts), inner, np.repeat(counts, counts) - 1 - inner)
-    at = np.where(inner == np.repeat(counts, counts) - 1, np.repeat(end[one], counts), np.repeat(start[one], counts) + inner)
+    at = np.where(
+        inner == np.repeat(counts, counts) - 1,
+        np.repeat(end[one], counts),
+        np.repeat(start[one], counts) + inner,
+    )
     x, y = rings.x[turned][at].astype(np.float64), rings.y[turned][at].astype(np.float64)
     used = np.searchsorted(start, rings.first)
     return Arcs(x, y, bounds), Uses(arc, forward, used)

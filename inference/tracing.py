@@ -96,7 +96,9 @@ class _Sums:
         differ = differ & (first != NOTHING) & (second != NOTHING)
         a, b = first[differ], second[differ]
         if len(a):
-            both, times = np.unique(np.stack((np.minimum(a, b), np.maximum(a, b))), axis=1, return_counts=True)
+            both, times = np.unique(
+                np.stack((np.minimum(a, b), np.maximum(a, b))), axis=1, return_counts=True
+            )
             self._shared.append(np.concatenate((both, times[None])))
 
     def patches(self) -> Patches:

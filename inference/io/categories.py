@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import os
-from xml.etree import ElementTree
+from xml.etree import ElementTree as ET
 
 MOST_BYTES = 4 * 2**20
 """A larger file is none of names."""
@@ -20,8 +20,8 @@ def category_names(path: str, band: int = 1) -> tuple[str, ...]:
             text = file.read()
         if "<!DOCTYPE" in text:
             return ()  # GDAL writes none; entities could make a small file a large one
-        root = ElementTree.fromstring(text)
-    except (OSError, ValueError, ElementTree.ParseError):
+        root = ET.fromstring(text)  # noqa: S314 - no document type, so no entities
+    except (OSError, ValueError, ET.ParseError):
         return ()
     for found in root.iter("PAMRasterBand"):
         if found.get("band", "1") == str(band):

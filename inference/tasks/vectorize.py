@@ -32,7 +32,7 @@ from ..io.parquet import check_parquet
 from ..io.vectors import suffix_of
 from ..mapscale import MapScale
 from ..modalities import MODALITIES
-from ..outlines import NOTHING, Float64, Int, doubled_area, gather, successors
+from ..outlines import NOTHING, Float64, Int, gather, successors
 from ..packs.answers import PALETTE
 from ..topology import simplify_rings
 from ..tracing import Strip, Traced, sieve, survey, trace
@@ -109,7 +109,9 @@ def vectorize(
     geo, cancel = geo or default_geo(), cancel or Cancel()
     _check(request)
     source = ClassRaster(request, geo, cancel, progress)
-    scale = MapScale(source.grid, lambda x, y: geo.transform(source.grid.crs, geo.parse_crs("EPSG:4326"), x, y))
+    scale = MapScale(
+        source.grid, lambda x, y: geo.transform(source.grid.crs, geo.parse_crs("EPSG:4326"), x, y)
+    )
     least = _least_pixels(request.min_area, source.grid, scale)
     classes = None
     if least > 1:
@@ -194,9 +196,7 @@ class ClassRaster:
                 if scores is not None:
                     scores.close()
 
-    def _whole(
-        self, values: npt.NDArray[np.float32], valid: npt.NDArray[np.bool_]
-    ) -> npt.NDArray[np.int32]:
+    def _whole(self, values: npt.NDArray[np.float32], valid: npt.NDArray[np.bool_]) -> npt.NDArray[np.int32]:
         known = np.where(valid, values, np.float32(0))
         if not (np.rint(known) == known).all() or known.min() < 0 or known.max() >= GREATEST:
             raise InputError(
@@ -253,14 +253,16 @@ class _Shapes:
         perimeter = np.bincount(rings.patch, around, len(area))
         take, self.bounds = gather(bounds, chosen)
         self.x, self.y, self.outer = x[take], y[take], rings.outer[chosen]
-        self.value, self.pixels, self.score = traced.value[patches], traced.pixels[patches], traced.score[patches]
+        self.value, self.pixels, self.score = (
+            traced.value[patches],
+            traced.pixels[patches],
+            traced.score[patches],
+        )
         self.area, self.perimeter = area[patches], perimeter[patches]
         self.scored = request.confidence is not None
 
 
-def _moments(
-    x: Float64, y: Float64, bounds: Int, patch: Int, scale: MapScale, count: int
-) -> Float64:
+def _moments(x: Float64, y: Float64, bounds: Int, patch: Int, scale: MapScale, count: int) -> Float64:
     """Square metres (count,) of patches: each ring's area in pixels by the scale at its centre."""
     if not len(x):
         return np.zeros(count)

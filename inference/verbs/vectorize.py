@@ -20,9 +20,15 @@ def add(verbs: Any) -> None:
     parser.add_argument(
         "-o", "--output", required=True, metavar="FILE", help=".gpkg, .shp, .geojson, .fgb or .parquet"
     )
-    parser.add_argument("--confidence", metavar="FILE", help="a raster whose mean becomes each polygon's score")
     parser.add_argument(
-        "--min-area", type=float, default=0.0, metavar="M2", help="smaller patches join their largest neighbour"
+        "--confidence", metavar="FILE", help="a raster whose mean becomes each polygon's score"
+    )
+    parser.add_argument(
+        "--min-area",
+        type=float,
+        default=0.0,
+        metavar="M2",
+        help="smaller patches join their largest neighbour",
     )
     parser.add_argument(
         "--simplify",

@@ -80,9 +80,7 @@ class VectorizeAlgorithm(QgsProcessingAlgorithm):
             tr("A raster whose mean over a polygon becomes its score."),
         )
         self._add(
-            QgsProcessingParameterNumber(
-                "MIN_AREA", tr("Least area (m²)"), NUMBER_DOUBLE, 0, minValue=0
-            ),
+            QgsProcessingParameterNumber("MIN_AREA", tr("Least area (m²)"), NUMBER_DOUBLE, 0, minValue=0),
             tr("Smaller patches join their largest neighbour."),
         )
         self._add(
@@ -131,7 +129,9 @@ class VectorizeAlgorithm(QgsProcessingAlgorithm):
             sources[field] = gdal_source(layer)
         words = self.parameterAsString(parameters, "LEAVE_OUT", context).replace(",", " ").split()
         if not all(word.isdigit() for word in words):
-            raise QgsProcessingException(tr("Give the classes to leave out as numbers with commas between them."))
+            raise QgsProcessingException(
+                tr("Give the classes to leave out as numbers with commas between them.")
+            )
         self._fields = {
             **sources,
             "min_area": self.parameterAsDouble(parameters, "MIN_AREA", context),

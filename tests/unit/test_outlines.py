@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
 from terrane.inference.outlines import NOTHING, doubled_area, join, label_runs
-from terrane.inference.tracing import trace
+from terrane.inference.tracing import sieve, survey, trace
 
 maps = arrays(np.int32, array_shapes(min_dims=2, max_dims=2, max_side=9), elements=st.integers(-1, 2))
 
@@ -21,6 +21,10 @@ def strips_of(values, rows):
 
 def polygons(values, rows=100, **options):
     traced = trace(strips_of(values, rows), values.shape, **options)
+    return of_traced(traced), traced
+
+
+def of_traced(traced):
     rings, found = traced.rings, []
     for i, patch in enumerate(rings.patch):
         ring = slice(rings.first[i], rings.first[i + 1])
@@ -29,7 +33,7 @@ def polygons(values, rows=100, **options):
             found.append((int(traced.value[patch]), places, []))
         else:
             found[-1][2].append(places)
-    return found, traced
+    return found
 
 
 def normal(places):
@@ -135,3 +139,31 @@ def test_a_raster_of_nothing_has_no_rings():
     found, traced = polygons(np.full((3, 4), NOTHING, np.int32))
     assert found == []
     assert len(traced.pixels) == 0
+
+
+@settings(max_examples=100, deadline=None)
+@given(maps, st.integers(2, 6), st.integers(1, 4), st.integers(1, 4))
+def test_after_sieving_none_is_small_that_has_a_neighbour(values, least, rows, others):
+    def sieved(size):
+        classes = sieve(survey(strips_of(values, size)), least)
+        return trace(strips_of(values, size), values.shape, classes=classes)
+
+    traced = sieved(rows)
+    assert traced.pixels.sum() == (values != NOTHING).sum()
+    assert as_set(of_traced(traced)) == as_set(of_traced(sieved(others)))
+    image = np.full(values.shape, NOTHING, np.int64)
+    features = pytest.importorskip("rasterio.features")
+    for value, outer, holes in of_traced(traced):
+        patch = features.rasterize(
+            [{"type": "Polygon", "coordinates": [_closed(r) for r in (outer, *holes)]}], values.shape
+        )
+        image[patch == 1] = value
+        if patch.sum() < least:
+            grown = np.pad(patch, 1)
+            ring = grown[:-2, 1:-1] | grown[2:, 1:-1] | grown[1:-1, :-2] | grown[1:-1, 2:]
+            assert (values[(ring == 1) & (patch == 0)] == NOTHING).all()
+    assert ((image == NOTHING) == (values == NOTHING)).all()
+
+
+def _closed(places):
+    return [*places, places[0]]

@@ -14,7 +14,9 @@ from terrane.inference.topology import Arcs, arcs_of, chaikin, douglas_peucker, 
 from terrane.inference.tracing import trace
 
 shapely = pytest.importorskip("shapely")
-maps = arrays(np.int32, array_shapes(min_dims=2, max_dims=2, min_side=2, max_side=10), elements=st.integers(-1, 2))
+maps = arrays(
+    np.int32, array_shapes(min_dims=2, max_dims=2, min_side=2, max_side=10), elements=st.integers(-1, 2)
+)
 
 
 def traced(values):
@@ -86,7 +88,9 @@ def test_a_full_rectangle_stays_full(values, tolerance, rounds):
 
 
 @settings(max_examples=100, deadline=None)
-@given(st.lists(st.tuples(st.integers(0, 20), st.integers(0, 20)), min_size=2, max_size=30), st.floats(0.1, 5))
+@given(
+    st.lists(st.tuples(st.integers(0, 20), st.integers(0, 20)), min_size=2, max_size=30), st.floats(0.1, 5)
+)
 def test_lines_move_by_no_more_than_the_tolerance_and_keep_their_ends(places, tolerance):
     x, y = (np.array(v, np.float64) for v in zip(*places))
     made = douglas_peucker(Arcs(x, y, np.array([0, len(x)])), tolerance)

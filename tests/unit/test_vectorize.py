@@ -216,7 +216,10 @@ def test_cancel_leaves_nothing(geo, classes, tmp_path):
     cancel = Cancel()
     with pytest.raises(Cancelled):
         vectorize(
-            VectorizeRequest(classes, str(tmp_path / "o.gpkg")), geo=geo, cancel=cancel, progress=lambda _: cancel.set()
+            VectorizeRequest(classes, str(tmp_path / "o.gpkg")),
+            geo=geo,
+            cancel=cancel,
+            progress=lambda _: cancel.set(),
         )
     assert not (tmp_path / "o.gpkg").exists()
 
