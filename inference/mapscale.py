@@ -50,7 +50,7 @@ class MapScale:
         cell = self._cell((x0 + x1) / 2, (y0 + y1) / 2)
         e, f, g = (self._at(field, *cell) for field in self._metric)
         dx, dy = x1 - x0, y1 - y0
-        return np.sqrt(e * dx * dx + 2 * f * dx * dy + g * dy * dy)
+        return np.asarray(np.sqrt(e * dx * dx + 2 * f * dx * dy + g * dy * dy))
 
     def _cell(self, col: Float64, row: Float64) -> tuple[npt.NDArray[np.int64], Float64, Float64]:
         """Flat number of the cell's first corner, and the shares of the way across and down."""
@@ -88,4 +88,4 @@ def _derivatives(
         squeeze = FLATTENING * (2 - FLATTENING)
         w = 1 - squeeze * np.sin(phi) ** 2
         prime, meridian = EQUATORIAL_RADIUS / np.sqrt(w), EQUATORIAL_RADIUS * (1 - squeeze) / w**1.5
-    return tuple(turn * prime * np.cos(phi)), tuple(rise * meridian)  # type: ignore[return-value]
+    return tuple(turn * prime * np.cos(phi)), tuple(rise * meridian)

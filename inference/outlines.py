@@ -10,7 +10,7 @@ outer rings counter-clockwise, holes clockwise.
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import NamedTuple, Union
 
 import numpy as np
 import numpy.typing as npt
@@ -52,8 +52,8 @@ class Runs(NamedTuple):
     value: Int
     label: Int
     """Patch of the strip (0, 1, …), or -1 where there is none."""
-    count: int
-    """Patches."""
+    patches: int
+    """How many there are."""
 
 
 def label_runs(values: npt.NDArray[np.int32]) -> tuple[Runs, npt.NDArray[np.int32]]:
@@ -177,7 +177,7 @@ def gather(bounds: Int, chosen: Int) -> tuple[Int, Int]:
     return take, fresh
 
 
-def doubled_area(x: npt.NDArray[np.generic], y: npt.NDArray[np.generic], bounds: Int) -> Float64:
+def doubled_area(x: Union[Int, Float64], y: Union[Int, Float64], bounds: Int) -> Float64:
     """Twice the area (n,) of rings, positive where they run counter-clockwise on a screen (y downwards)."""
     if len(bounds) < 2:
         return np.zeros(0)

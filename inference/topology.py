@@ -143,7 +143,7 @@ def _distances(arcs: Arcs, low: Int, high: Int, at: Int) -> Float64:
     square = dx * dx + dy * dy
     share = np.divide(px * dx + py * dy, square, out=np.zeros_like(square), where=square > 0)
     share = np.clip(share, 0, 1)
-    return np.hypot(px - share * dx, py - share * dy)
+    return np.asarray(np.hypot(px - share * dx, py - share * dy))
 
 
 def chaikin(arcs: Arcs) -> Arcs:

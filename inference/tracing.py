@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import NamedTuple, Optional
+from typing import Any, NamedTuple, Optional
 
 import numpy as np
 import numpy.typing as npt
@@ -71,7 +71,7 @@ class _Sums:
             self._share(labels[:, :-1], labels[:, 1:], values[:, :-1] != values[:, 1:])
             self._share(labels[:-1], labels[1:], values[:-1] != values[1:])
         self._last = values[-1].copy(), labels[-1].copy()
-        self.count += runs.count
+        self.count += runs.patches
         return labels
 
     def _sum(
@@ -79,7 +79,7 @@ class _Sums:
     ) -> tuple[npt.NDArray[np.generic], ...]:
         known = runs.label != NOTHING
         row, start, stop, value, label = (column[known] for column in runs[:5])
-        length, n = stop - start, runs.count
+        length, n = stop - start, runs.patches
         values = np.zeros(n, np.int64)
         values[label] = value
         pixels = np.bincount(label, length, n).astype(np.int64)
@@ -104,14 +104,16 @@ class _Sums:
     def patches(self) -> Patches:
         """Everything that was seen."""
         kinds = (np.int64, np.int64, np.float64, np.float64, np.int64)
-        columns = [
-            np.concatenate([part[i] for part in self._parts]) if self._parts else np.zeros(0, kind)
+        columns: list[Any] = [
+            np.concatenate([np.zeros(0, kind), *(part[i] for part in self._parts)])
             for i, kind in enumerate(kinds)
         ]
+        value, pixels, area, score_sum, score_count = columns
         none: npt.NDArray[np.int64] = np.zeros((3, 0), np.int64)
         pairs = np.concatenate([none[:2], *self._pairs], axis=1)
         shared = np.concatenate([none, *self._shared], axis=1)
-        return Patches(*columns, (pairs[0], pairs[1]), (shared[0], shared[1], shared[2]))  # type: ignore[arg-type]
+        borders = shared[0], shared[1], shared[2]
+        return Patches(value, pixels, area, score_sum, score_count, (pairs[0], pairs[1]), borders)
 
 
 def survey(strips: Iterable[Strip], weight: Optional[Weight] = None) -> Patches:
@@ -173,7 +175,8 @@ def trace(
     for top, values, scores in strips:
         pieces = sums.take((top, values, scores))
         if classes is not None:
-            values = np.where(values == NOTHING, NOTHING, classes[pieces]).astype(np.int32)
+            # The last entry is for NOTHING, which is -1.
+            values = np.append(classes, NOTHING)[pieces].astype(np.int32)
         found.append(_turns(before, values, pieces, top, nodes=nodes))
         before, seen = (values[-1].copy(), pieces[-1].copy()), top + len(values)
     nothing = np.full((1, width), NOTHING, np.int32)
@@ -218,6 +221,6 @@ def _finish(patches: Patches, root: Int, found: Corners) -> Traced:
         rings,
         patches.value[heads],
         np.bincount(number, patches.pixels, count).astype(np.int64),
-        np.bincount(number, patches.area, count),
+        np.bincount(number, patches.area, count).astype(np.float64),
         score,
     )

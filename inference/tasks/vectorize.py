@@ -275,7 +275,7 @@ def _moments(x: Float64, y: Float64, bounds: Int, patch: Int, scale: MapScale, c
     with np.errstate(invalid="ignore", divide="ignore"):
         cx, cy = (np.where(double != 0, s / (3 * double), 0.0) for s in sums)
     each = double / 2 * scale.area(cx + x[base], cy + y[base])
-    return np.bincount(patch, each, count)
+    return np.bincount(patch, each, count).astype(np.float64)
 
 
 def _features(shapes: _Shapes, source: ClassRaster) -> Features:

@@ -118,7 +118,7 @@ def _straight(places):
 
 def test_runs_of_a_strip():
     runs, labels = label_runs(np.array([[1, 1, -1, 2], [3, 1, 1, 2]], np.int32))
-    assert runs.count == 3
+    assert runs.patches == 3
     assert labels.tolist() == [[0, 0, -1, 1], [2, 0, 0, 1]]
     assert (runs.stop - runs.start).tolist() == [2, 1, 1, 1, 2, 1]
 
