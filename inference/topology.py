@@ -39,6 +39,8 @@ class Uses(NamedTuple):
 def simplify_rings(rings: Rings, *, tolerance: float = 0.0, rounds: int = 0) -> tuple[Float64, Float64, Int]:
     """Vertices and bounds of rings, in their order, after simplifying by ``tolerance`` (pixels that an
     outline moves by at most) and some rounds of corner cutting. ``rings`` need their nodes marked."""
+    if not len(rings.patch):
+        return rings.x.astype(np.float64), rings.y.astype(np.float64), rings.first
     arcs, uses = arcs_of(rings)
     if tolerance > 0:
         arcs = _settle(arcs, douglas_peucker(arcs, tolerance))

@@ -212,6 +212,13 @@ def test_what_is_refused_writes_nothing(geo, classes, tmp_path):
     assert sorted(path.name for path in tmp_path.iterdir()) == before
 
 
+def test_a_raster_without_data_makes_a_layer_without_polygons(geo, tmp_path):
+    path = save(geo, tmp_path / "c.tif", utm(geo, 6, 4), np.zeros((1, 4, 6), np.uint8), CLASSES)
+    out = str(tmp_path / "o.gpkg")
+    assert vectorize(VectorizeRequest(path, out, simplify=1, smooth=1, min_area=500), geo=geo).polygons == 0
+    assert len(geo.read_features(out).wkb) == 0
+
+
 def test_cancel_leaves_nothing(geo, classes, tmp_path):
     cancel = Cancel()
     with pytest.raises(Cancelled):
