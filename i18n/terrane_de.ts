@@ -2099,5 +2099,81 @@
         <source>best</source>
         <translation>am besten</translation>
     </message>
+    <message>
+        <source>Classes to polygons</source>
+        <translation>Klassen zu Polygonen</translation>
+    </message>
+    <message>
+        <source>Turns a raster of classes into polygons that share their edges.</source>
+        <translation>Macht aus einem Raster von Klassen Polygone, die ihre Kanten teilen.</translation>
+    </message>
+    <message>
+        <source>Outlines are exact at pixel edges, or simplified and smoothed once for both neighbours, so that no gap opens and nothing overlaps. Areas and perimeters are ellipsoidal.</source>
+        <translation>Umrisse folgen genau den Pixelkanten oder werden einmal für beide Nachbarn vereinfacht und geglättet, sodass sich keine Lücke öffnet und nichts überlappt. Flächen und Umfänge sind ellipsoidisch.</translation>
+    </message>
+    <message>
+        <source>vectorize,polygonize,classes,simplify,smooth,sieve,topology,land cover</source>
+        <translation>vektorisieren,polygonisieren,klassen,vereinfachen,glätten,sieben,topologie,landbedeckung</translation>
+    </message>
+    <message>
+        <source>A raster of class numbers; its first band is taken. Pixels without data become no polygons.</source>
+        <translation>Ein Raster von Klassennummern; der erste Kanal zählt. Pixel ohne Daten werden keine Polygone.</translation>
+    </message>
+    <message>
+        <source>Confidence</source>
+        <translation>Sicherheit</translation>
+    </message>
+    <message>
+        <source>A raster whose mean over a polygon becomes its score.</source>
+        <translation>Ein Raster, dessen Mittel über einem Polygon dessen Wert „score“ wird.</translation>
+    </message>
+    <message>
+        <source>Least area (m²)</source>
+        <translation>Kleinste Fläche (m²)</translation>
+    </message>
+    <message>
+        <source>Smaller patches join their largest neighbour.</source>
+        <translation>Kleinere Flecken gehen in ihrem größten Nachbarn auf.</translation>
+    </message>
+    <message>
+        <source>Simplify by (pixels)</source>
+        <translation>Vereinfachen um (Pixel)</translation>
+    </message>
+    <message>
+        <source>Outlines may move by so much. 0: they stay on the pixels' edges.</source>
+        <translation>So weit dürfen sich Umrisse bewegen. 0: sie bleiben auf den Pixelkanten.</translation>
+    </message>
+    <message>
+        <source>Rounds of smoothing</source>
+        <translation>Runden des Glättens</translation>
+    </message>
+    <message>
+        <source>Each round cuts all corners; where outlines would touch, they stay.</source>
+        <translation>Jede Runde schneidet alle Ecken ab; wo sich Umrisse berühren würden, bleiben sie.</translation>
+    </message>
+    <message>
+        <source>Classes to leave out</source>
+        <translation>Klassen weglassen</translation>
+    </message>
+    <message>
+        <source>Numbers with commas between them, such as 0 for a background.</source>
+        <translation>Nummern mit Kommas dazwischen, etwa 0 für einen Hintergrund.</translation>
+    </message>
+    <message>
+        <source>GeoPackage, Shapefile, GeoJSON or FlatGeobuf.</source>
+        <translation>GeoPackage, Shapefile, GeoJSON oder FlatGeobuf.</translation>
+    </message>
+    <message>
+        <source>Classes and confidence must be raster files.</source>
+        <translation>Klassen und Sicherheit müssen Rasterdateien sein.</translation>
+    </message>
+    <message>
+        <source>Give the classes to leave out as numbers with commas between them.</source>
+        <translation>Geben Sie die Klassen zum Weglassen als Nummern mit Kommas dazwischen an.</translation>
+    </message>
+    <message>
+        <source>{count} polygons in {time}</source>
+        <translation>{count} Polygone in {time}</translation>
+    </message>
 </context>
 </TS>

@@ -62,6 +62,7 @@ if TYPE_CHECKING:
     from .tasks.request import output_paths, product_names
     from .tasks.segment import SegmentRequest, forecast_segment, segment
     from .tasks.similar import SimilarRequest, SimilarResult, similar
+    from .tasks.vectorize import VectorizeRequest, VectorizeResult, vectorize
     from .types import BBox, Cancel, Progress, Size, Window
     from .worker_client import run_worker
 
@@ -135,6 +136,8 @@ __all__ = [
     "SegmentRequest",
     "SimilarRequest",
     "SimilarResult",
+    "VectorizeRequest",
+    "VectorizeResult",
     "classify",
     "forecast_classify",
     "forecast_regress",
@@ -144,6 +147,7 @@ __all__ = [
     "regress",
     "segment",
     "similar",
+    "vectorize",
     # work that needs another Python
 ]
 
@@ -175,6 +179,7 @@ _HOMES = {
     ".tasks.regress": "RegressRequest forecast_regress regress",
     ".tasks.segment": "SegmentRequest forecast_segment segment",
     ".tasks.similar": "SimilarRequest SimilarResult similar",
+    ".tasks.vectorize": "VectorizeRequest VectorizeResult vectorize",
     ".worker_client": "run_worker",
     ".tasks.journal": "JournalInfo discard_journal find_journal",
     ".tasks.request": "output_paths product_names",

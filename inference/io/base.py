@@ -97,6 +97,9 @@ class Features:
     tags: Mapping[str, str] = field(default_factory=dict)
     """What is said of the whole layer; GeoPackage and Parquet keep it, other formats have no place
     for it. Features that were read have none."""
+    style: str = ""
+    """A QGIS style (QML), stored inside a GeoPackage as the layer's default; other formats have no place
+    for it."""
 
 
 class Reader(Protocol):

@@ -143,6 +143,10 @@ def write(
         os.mkdir(part)
         made = os.path.join(part, stem + suffix)
         save(made, format_, replace(features, columns=columns), layer or stem)
+        if features.style and suffix == ".gpkg":
+            from .gpkg_style import store_style
+
+            store_style(made, layer or stem, features.style)
         if not _is_whole(made, len(features.wkb), count):
             raise OSError(errno.EIO, "the file that was written is not whole")
         _deliver(part, folder, stem, os.path.splitext(name)[1], overwrite=overwrite)

@@ -21,6 +21,7 @@ from . import (
     regress,
     segment,
     similar,
+    vectorize,
     worker,
 )
 
@@ -31,6 +32,7 @@ VERBS: tuple[ModuleType, ...] = (
     classify,
     embed,
     similar,
+    vectorize,
     evaluate,
     inspect,
     models,

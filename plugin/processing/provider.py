@@ -30,6 +30,7 @@ class TerraneProvider(QgsProcessingProvider):
         from .generate import GenerateAlgorithm
         from .predict import ClassifyAlgorithm, RegressAlgorithm, SegmentAlgorithm
         from .similar import SimilarAlgorithm
+        from .vectorize import VectorizeAlgorithm
 
         self.addAlgorithm(GenerateAlgorithm())
         for algorithm in (
@@ -38,5 +39,6 @@ class TerraneProvider(QgsProcessingProvider):
             ClassifyAlgorithm,
             EmbedAlgorithm,
             SimilarAlgorithm,
+            VectorizeAlgorithm,
         ):
             self.addAlgorithm(algorithm())
