@@ -165,7 +165,7 @@ class Index:
     """Boxes (n, 4) by class, size and place; finds those of the same class whose frames touch a box's.
 
     Size is the power of two of the longer side. In the grid of its size a box lies in one cell, its
-    centre's; the cell is twice as long as the box at most, so a search goes one cell further.
+    centre's; the cell is at least half as long as the box, so a search goes one cell further.
     """
 
     def __init__(self, bounds: Float64, kinds: Ints) -> None:
@@ -178,7 +178,7 @@ class Index:
         self._tables: dict[int, _Table] = {}
         for one in self._levels.tolist():
             members = np.flatnonzero(level == one)
-            self._tables[one] = _Table(members, centre[members], kinds[members], 2.0**one)
+            self._tables[one] = _Table(members, centre[members], kinds[members], 2.0 ** (one - 1))
 
     def neighbours(self, queries: Ints) -> list[tuple[Ints, Ints]]:
         """Pairs of a query and a box near it, both by number, in portions; the query itself is among them."""
@@ -208,9 +208,9 @@ class _Table:
         place = np.searchsorted(self._kinds, kinds)
         known = place < len(self._kinds)
         known[known] = self._kinds[place[known]] == kinds[known]
-        # Half a box of this size, which is half a cell, may reach over from outside.
-        low = np.floor((bounds[:, :2] - self._origin) / self._cell - 0.5)
-        high = np.floor((bounds[:, 2:] - self._origin) / self._cell + 0.5)
+        # Half a box of this size, which is a cell, may reach over from outside.
+        low = np.floor((bounds[:, :2] - self._origin) / self._cell - 1.0)
+        high = np.floor((bounds[:, 2:] - self._origin) / self._cell + 1.0)
         limit = np.array([self._columns - 1, self._rows - 1])
         known &= (high >= 0).all(axis=1) & (low <= limit).all(axis=1)
         queries, place = queries[known], place[known]

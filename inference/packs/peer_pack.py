@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any, Optional
 
 from ..errors import OutputError, PackError, RuntimeMissing
+from ..io.image import IMAGE
 from .files import is_inside, sha256_file
 from .manifest import FORMAT, Pack, parse_manifest, write_pack
 from .onnx_header import Header, read_header
@@ -26,8 +27,6 @@ from .peer_settings import DETECTOR, REGRESSOR, SEGMENTOR, PeerSettings
 
 FAMILY = "onnx"
 GRAPH = "predict"
-IMAGE = "IMAGE"
-"""What such models take: bands of a picture by number, with the values that the file has."""
 SIDECAR = ".terrane.json"
 
 
@@ -194,4 +193,15 @@ def _try_loading(path: Path, header: Header) -> None:
         raise
 
 
-__all__ = ["Examined", "Question", "Reading", "add_model", "assumed", "examine", "open_model"]
+__all__ = [
+    "FAMILY",
+    "GRAPH",
+    "IMAGE",
+    "Examined",
+    "Question",
+    "Reading",
+    "add_model",
+    "assumed",
+    "examine",
+    "open_model",
+]

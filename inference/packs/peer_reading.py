@@ -94,6 +94,7 @@ class _Reader:
         tile = self._tile(image)
         channels = int(image.shape[1])
         values: dict[str, Any] = {"kind": kind, "tile": tile, "channels": channels}
+        values["half"] = image.type == HALF
         values["gsd"] = self._resolution() / 100
         values["overlap"] = round(self._number("overlap", "tiles_overlap", 15))
         values.update(self._scaling())

@@ -46,6 +46,8 @@ class PeerSettings:
     """Side of the model's square input, pixels."""
     channels: int
     """Bands that it takes."""
+    half: bool = False
+    """Whether it takes float16."""
     gsd: float = 0.03
     """Ground sample distance, metres. The metadata count in centimetres; 3 is Deepness's default."""
     overlap: int = 15

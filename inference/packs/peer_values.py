@@ -6,9 +6,11 @@ from __future__ import annotations
 import ast
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any, Union
 
-from ..errors import PackError
+from ..errors import InputError, PackError
+from .manifest import Pack
 from .onnx_header import Tensor
 from .peer_settings import (
     DETECTOR,
@@ -19,6 +21,8 @@ from .peer_settings import (
     ULTRALYTICS_MASKS,
     ULTRALYTICS_OBB,
     YOLO_V5,
+    check_settings,
+    settings_from_json,
 )
 
 
@@ -84,3 +88,41 @@ def filled_names(names: Sequence[str], channels: int) -> tuple[str, ...]:
     wanted = max(channels, 2)
     rest = [f"channel_{i}" for i in range(wanted)] if channels > 1 else ["background", "channel_0"]
     return (*names, *rest[len(names) :])[:wanted]
+
+
+RUN_ANSWERS: Mapping[str, str] = {
+    "overlap": "overlap",
+    "threshold": "threshold",
+    "confidence": "confidence",
+    "iou": "iou",
+    "factor": "factor",
+    "output_high": "output_high",
+}
+"""Settings that a single run may change, and their fields; "scaling" is one more."""
+
+
+def with_settings(pack: Pack, answers: Mapping[str, str]) -> Pack:
+    """A pack with some of its settings as a run wants them. Raises InputError, PackError."""
+    if not answers:
+        return pack
+    if not pack.settings:
+        raise InputError(f"The model {pack.id} has no settings to set; leave out --set.")
+    settings = settings_from_json(pack.settings)
+    for key, text in answers.items():
+        if key == "scaling":
+            low, high = parse_scaling(text)
+            settings = replace(settings, low=low, high=high, scaling_chosen=True)
+            continue
+        if key not in RUN_ANSWERS:
+            raise InputError(
+                f"A run cannot set {key!r}; it can set scaling, {', '.join(RUN_ANSWERS)}. Add the model again "
+                "to change anything else."
+            )
+        try:
+            number = float(text)
+        except ValueError as error:
+            raise InputError(f"{key} is {text[:40]!r}, which is no number.") from error
+        value: Any = round(number) if key == "overlap" else number
+        settings = replace(settings, **{RUN_ANSWERS[key]: value})
+    check_settings(settings)
+    return replace(pack, settings=settings.to_json())
