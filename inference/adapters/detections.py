@@ -130,16 +130,31 @@ def _linear(length: int, wanted: int) -> Floats:
     return matrix
 
 
-def suppress(found: Detections, layout: str, iou: float, *, compatible: bool = False) -> Detections:
-    """Of objects of one class that overlap by more than ``iou``, the best; best first.
+def stay(
+    boxes: Floats,
+    scores: Floats,
+    classes: npt.NDArray[np.int64],
+    layout: str,
+    iou: float,
+    *,
+    compatible: bool = False,
+) -> npt.NDArray[np.int64]:
+    """Numbers of the boxes (n, 5) that stay where those of one class overlap by more than ``iou``, best first.
 
     ``compatible`` is Deepness's way: all classes strike each other out, and oriented boxes count as if they
     were upright.
     """
-    classes = None if compatible else found.classes
+    kinds = None if compatible else classes
     if layout == ULTRALYTICS_OBB and not compatible:
-        return found.take(nms_oriented(found.boxes, found.scores, classes, iou=iou))
-    return found.take(nms_boxes(found.bounds, found.scores, classes, iou=iou))
+        return nms_oriented(boxes, scores, kinds, iou=iou)
+    half = boxes[:, 2:4] / 2
+    bounds = np.concatenate((boxes[:, :2] - half, boxes[:, :2] + half), axis=1)
+    return nms_boxes(bounds, scores, kinds, iou=iou)
+
+
+def suppress(found: Detections, layout: str, iou: float, *, compatible: bool = False) -> Detections:
+    """The detections that stay; see ``stay``."""
+    return found.take(stay(found.boxes, found.scores, found.classes, layout, iou, compatible=compatible))
 
 
 __all__ = [
@@ -150,5 +165,6 @@ __all__ = [
     "Detections",
     "decode",
     "masks_of",
+    "stay",
     "suppress",
 ]

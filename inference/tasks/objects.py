@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from .. import convex
-from ..adapters.detections import Detections, suppress
+from ..adapters.detections import Detections, stay
 from ..nms import Index
 from ..tiling import Tile
 from ..types import Cancel, Size, Window
@@ -117,10 +117,7 @@ def settled(
 def _kept(found: Placed, layout: str, iou: float, compatible: bool) -> npt.NDArray[np.int64]:
     """Numbers of what suppression leaves. Whole objects come before cut ones, whatever their scores."""
     scores = found.scores if compatible else found.scores - 2.0 * found.cut
-    numbers = np.arange(len(found))
-    plain = Detections(found.boxes, scores, found.classes, numbers[:, None, None])  # type: ignore[arg-type]
-    left = suppress(plain, layout, iou, compatible=compatible)
-    kept = np.asarray(left.masks).reshape(-1).astype(np.int64)
+    kept = stay(found.boxes, scores, found.classes, layout, iou, compatible=compatible)
     return kept[np.argsort(-found.scores[kept], kind="stable")]
 
 

@@ -303,8 +303,14 @@ def _fingerprint(plan: Plan, device: str) -> dict[str, str]:
         "device": device,
         "threads": str(plan.request.threads or "auto"),
         "version": version(),
-        **({"settings": repr(sorted(plan.pack.settings.items()))} if plan.pack.settings else {}),
+        **(_own_model(plan) if plan.pack.settings else {}),
     }
+
+
+def _own_model(plan: Plan) -> dict[str, str]:
+    """Settings of a user's own model, which a run may change."""
+    compatible = str(getattr(plan.request, "compatible", False))
+    return {"settings": repr(sorted(plan.pack.settings.items())), "compatible": compatible}
 
 
 def forecast_plan(plan: Plan) -> Forecast:

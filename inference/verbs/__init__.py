@@ -11,6 +11,7 @@ from types import ModuleType
 
 from . import (
     classify,
+    detect,
     devices,
     embed,
     evaluate,
@@ -29,6 +30,7 @@ VERBS: tuple[ModuleType, ...] = (
     segment,
     regress,
     classify,
+    detect,
     embed,
     similar,
     evaluate,
