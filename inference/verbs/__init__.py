@@ -19,9 +19,11 @@ from . import (
     inspect,
     models,
     presets,
+    recognise,
     regress,
     segment,
     similar,
+    upscale,
     worker,
 )
 
@@ -31,6 +33,8 @@ VERBS: tuple[ModuleType, ...] = (
     regress,
     classify,
     detect,
+    upscale,
+    recognise,
     embed,
     similar,
     evaluate,

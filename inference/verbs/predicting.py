@@ -62,16 +62,26 @@ def request_fields(arguments: argparse.Namespace) -> dict[str, Any]:
 
 def _first_scene(arguments: argparse.Namespace) -> Any:
     """The scene, as the model takes it: a modality, or bands by number for users' own models."""
+    from ..io.image import IMAGE
+    from ..registry import find
+
+    if IMAGE not in find(arguments.model, verify=False).inputs:
+        return common.open_scene(arguments)
+    source = arguments.scene[0] if len(arguments.scene) == 1 else arguments.scene
+    return open_picture(source, arguments.model, common.band_map(arguments.bands))
+
+
+def open_picture(source: Any, model: str, bands: Any = None) -> Any:
+    """A raster with as many bands as a user's own model takes. Raises SourceError, BandError, ModelError."""
+    from ..errors import ModelError
     from ..io import default_geo
     from ..io.image import IMAGE, open_image
     from ..registry import find
 
-    pack = find(arguments.model, verify=False)
+    pack = find(model, verify=False)
     if IMAGE not in pack.inputs:
-        return common.open_scene(arguments)
-    source = arguments.scene[0] if len(arguments.scene) == 1 else arguments.scene
-    count = len(pack.inputs[IMAGE].bands)
-    return open_image(source, count, default_geo(), bands=common.band_map(arguments.bands))
+        raise ModelError(f"Model {pack.id} does not take plain pictures; it takes {', '.join(pack.inputs)}.")
+    return open_image(source, len(pack.inputs[IMAGE].bands), default_geo(), bands=bands)
 
 
 def run_predicting(

@@ -17,8 +17,6 @@ from terrane.inference.errors import Cancelled
 from terrane.inference.nms import Index, box_overlaps, nms_boxes, nms_oriented
 from terrane.inference.types import Cancel
 
-PEER = Path("/work/shared/data/onnx_peer/test_bounding_boxes.npy")
-
 
 def overlap(a: np.ndarray, b: np.ndarray) -> float:
     """Intersection over union of two boxes, as one would by hand."""
@@ -153,10 +151,8 @@ def test_the_index_finds_all_that_touch() -> None:
                 assert (a, b) in found
 
 
-def test_the_peers_boxes() -> None:
-    if not PEER.exists():
-        pytest.skip(f"{PEER.name} is not on this machine")
-    table = np.load(PEER)[:800]
+def test_the_peers_boxes(shared_data: Path) -> None:
+    table = np.load(shared_data / "onnx_peer" / "test_bounding_boxes.npy")[:800]
     got = nms_boxes(table[:, :4], table[:, 4], iou=0.2)
     want = plainly(table[:, :4], table[:, 4], np.zeros(len(table)), 0.2, overlap)
     assert got.tolist() == want

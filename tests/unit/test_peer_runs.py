@@ -22,9 +22,6 @@ from terrane.inference.tasks.detect import DetectRequest, detect
 from terrane.inference.tasks.regress import RegressRequest, regress
 from terrane.inference.tasks.segment import SegmentRequest, segment
 
-PEERS = next(
-    (p for p in (Path(__file__).resolve().parents[3] / "shared", Path("/work/shared")) if p.is_dir()), Path("/")
-) / "data" / "onnx_peer"  # fmt: skip
 REGRESSION, SEGMENTATION = "dummy_regression_models", "dummy_segmentation_models"
 CORNER = (500000.0, 5100000.0)
 
@@ -33,13 +30,6 @@ CORNER = (500000.0, 5100000.0)
 def own_folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TERRANE_CACHE", str(tmp_path / "cache"))
     monkeypatch.setenv("TERRANE_MODELS", str(tmp_path / "models"))
-
-
-def peer(name: str) -> Path:
-    path = PEERS / name
-    if not path.is_file():
-        pytest.skip(f"onnx_peer/{name} is not on this machine")
-    return path
 
 
 def picture(height: int, width: int, bands: int = 3) -> np.ndarray:
@@ -96,8 +86,8 @@ TWO = ("two_outputs_sigmoid_bsx1x512x512.onnx", "two_outputs_sigmoid_bsx512x512.
 
 
 @pytest.mark.parametrize("name", [f"{SEGMENTATION}/{n}" for n in (*ONE, *TWO)])
-def test_sigmoid_segmentors(tmp_path: Path, name: str) -> None:
-    path, image = peer(name), picture(530, 610)
+def test_sigmoid_segmentors(tmp_path: Path, shared_data: Path, name: str) -> None:
+    path, image = shared_data / "onnx_peer" / name, picture(530, 610)
     p = sigmoid(convolved(path, image))[0]
     threshold = float(np.median(p)) + 0.003
     heads = 2 if "two" in name else 1
@@ -119,8 +109,8 @@ def test_sigmoid_segmentors(tmp_path: Path, name: str) -> None:
 @pytest.mark.parametrize(
     "name", ["one_output_softmax_bsx2x512x512.onnx", "two_outputs_softmax_bsx2x512x512.onnx"]
 )
-def test_softmax_segmentors(tmp_path: Path, name: str) -> None:
-    path, image = peer(f"{SEGMENTATION}/{name}"), picture(512, 540)
+def test_softmax_segmentors(tmp_path: Path, shared_data: Path, name: str) -> None:
+    path, image = shared_data / "onnx_peer" / f"{SEGMENTATION}/{name}", picture(512, 540)
     z = convolved(path, image)
     p = np.exp(z) / np.exp(z).sum(axis=0)
     outputs = ["classes", "classes_2"] if "two" in name else ["classes"]
@@ -132,22 +122,25 @@ def test_softmax_segmentors(tmp_path: Path, name: str) -> None:
         agree(one[0], p.argmax(axis=0), p)
 
 
-def test_the_red_detector_is_a_segmentor(tmp_path: Path) -> None:
-    path, image = peer("one_output_sigmoid_red_detector.onnx"), picture(520, 512)
+def test_the_red_detector_is_a_segmentor(tmp_path: Path, shared_data: Path) -> None:
+    path, image = shared_data / "onnx_peer" / "one_output_sigmoid_red_detector.onnx", picture(520, 512)
     _, (got,) = run(segment, SegmentRequest, tmp_path, path, scene_file(tmp_path, image), ["classes"])
     # sigmoid(red - 0.5) is at least a half where red / 255 is.
     assert (got[0] == (image[0] / 255 >= 0.5)).all()
 
 
-def test_three_classes_to_the_eighth_power(tmp_path: Path) -> None:
-    path, image = peer(f"{SEGMENTATION}/dummy_model.onnx"), picture(512, 512)
+def test_three_classes_to_the_eighth_power(tmp_path: Path, shared_data: Path) -> None:
+    path, image = shared_data / "onnx_peer" / f"{SEGMENTATION}/dummy_model.onnx", picture(512, 512)
     _, (got,) = run(segment, SegmentRequest, tmp_path, path, scene_file(tmp_path, image), ["classes"])
     p = (image / 255) ** 8
     agree(got[0], np.where(p >= 0.5, p, 0).argmax(axis=0), p)
 
 
-def test_an_answer_smaller_than_its_tile(tmp_path: Path) -> None:
-    path, image = peer(f"{SEGMENTATION}/different_output_size_512_to_484.onnx"), picture(600, 560)
+def test_an_answer_smaller_than_its_tile(tmp_path: Path, shared_data: Path) -> None:
+    path, image = (
+        shared_data / "onnx_peer" / f"{SEGMENTATION}/different_output_size_512_to_484.onnx",
+        picture(600, 560),
+    )
     answers = {"threshold": "0"}
     outputs = ["classes", "probability"]
     result, (classes, sure) = run(
@@ -166,8 +159,8 @@ def test_an_answer_smaller_than_its_tile(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", [f"{REGRESSION}/{n}" for n in (*ONE, *TWO)])
-def test_sigmoid_regressors(tmp_path: Path, name: str) -> None:
-    path, image = peer(name), picture(512, 530)
+def test_sigmoid_regressors(tmp_path: Path, shared_data: Path, name: str) -> None:
+    path, image = shared_data / "onnx_peer" / name, picture(512, 530)
     answers = {"kind": "regressor", "resolution": "3", "factor": "1000"}
     _, (got,) = run(
         regress, RegressRequest, tmp_path, path, scene_file(tmp_path, image), ["values"], answers=answers
@@ -180,8 +173,8 @@ def test_sigmoid_regressors(tmp_path: Path, name: str) -> None:
 
 
 @pytest.mark.parametrize("name", ["dummy_regression_model.onnx", "dummy_regression_model_batched.onnx"])
-def test_regressors_with_full_metadata(tmp_path: Path, name: str) -> None:
-    path, image = peer(f"{REGRESSION}/{name}"), np.maximum(picture(512, 600), 1)
+def test_regressors_with_full_metadata(tmp_path: Path, shared_data: Path, name: str) -> None:
+    path, image = shared_data / "onnx_peer" / f"{REGRESSION}/{name}", np.maximum(picture(512, 600), 1)
     result, (got,) = run(
         regress, RegressRequest, tmp_path, path, scene_file(tmp_path, image, gsd=0.055), ["values"]
     )
