@@ -6,13 +6,15 @@ Polygons are (n, k, 2) float64, k corners in either direction of turning; corner
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import numpy.typing as npt
 
 Float64 = npt.NDArray[np.float64]
 
 
-def corners(boxes: npt.NDArray[np.floating]) -> Float64:
+def corners(boxes: npt.NDArray[Any]) -> Float64:
     """Oriented boxes (n, 5) as centre x, y, width, height and angle in radians to their corners (n, 4, 2).
 
     The angle turns the x axis towards the y axis, as Ultralytics has it; in pixels that is clockwise.

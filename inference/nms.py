@@ -9,7 +9,7 @@ chunk keeps strikes out its neighbours at once, and these are never looked at ag
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import Callable, Optional
+from typing import Any, Callable, Optional
 
 import numpy as np
 import numpy.typing as npt
@@ -42,9 +42,9 @@ def _ratios(first: Float64, second: Float64, area: Float64, other: Float64) -> F
 
 
 def nms_boxes(
-    boxes: npt.NDArray[np.floating],
-    scores: npt.NDArray[np.floating],
-    classes: Optional[npt.NDArray[np.integer]] = None,
+    boxes: npt.NDArray[Any],
+    scores: npt.NDArray[Any],
+    classes: Optional[npt.NDArray[Any]] = None,
     *,
     iou: float = 0.5,
     cancel: Optional[Cancel] = None,
@@ -65,9 +65,9 @@ def nms_boxes(
 
 
 def nms_oriented(
-    boxes: npt.NDArray[np.floating],
-    scores: npt.NDArray[np.floating],
-    classes: Optional[npt.NDArray[np.integer]] = None,
+    boxes: npt.NDArray[Any],
+    scores: npt.NDArray[Any],
+    classes: Optional[npt.NDArray[Any]] = None,
     *,
     iou: float = 0.5,
     cancel: Optional[Cancel] = None,
@@ -92,8 +92,8 @@ def _box_areas(boxes: Float64) -> Float64:
 
 def _greedy(
     bounds: Float64,
-    scores: npt.NDArray[np.floating],
-    classes: Optional[npt.NDArray[np.integer]],
+    scores: npt.NDArray[Any],
+    classes: Optional[npt.NDArray[Any]],
     overlap: Overlap,
     iou: float,
     cancel: Optional[Cancel],

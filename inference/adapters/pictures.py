@@ -63,8 +63,8 @@ def chosen(values: Floats, threshold: float, single: bool) -> npt.NDArray[np.int
     is likely enough. With ``single``, class 1 where it reaches the threshold (with 0: one half).
     """
     if single:
-        return (values[1] >= (threshold or 0.5)).astype(np.intp)
-    return np.where(values >= threshold, values, 0).argmax(axis=0)
+        return np.asarray(values[1] >= (threshold or 0.5), np.intp)
+    return np.asarray(np.where(values >= threshold, values, 0).argmax(axis=0), np.intp)
 
 
 def framed(values: Floats, tile: int) -> Floats:

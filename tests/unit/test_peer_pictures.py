@@ -18,10 +18,11 @@ from rasters import write_scene
 from terrane.inference.adapters.detections import Detections
 from terrane.inference.cli import main
 from terrane.inference.errors import InputError
-from terrane.inference.io import default_geo
+from terrane.inference.io import default_geo, wkb
 from terrane.inference.io.image import open_image
 from terrane.inference.outlines import ellipsoid_area, inside, outlines
 from terrane.inference.packs.peer_pack import add_model
+from terrane.inference.tasks.detect import DetectRequest, detect
 from terrane.inference.tasks.objects import Placed, is_cut, settled, union_of
 from terrane.inference.tasks.recognise import RecogniseRequest, recognise
 from terrane.inference.tasks.upscale import UpscaleRequest, folded, unfolded, upscale
@@ -257,3 +258,89 @@ def test_ellipsoidal_areas() -> None:
     assert got == pytest.approx(want, rel=1e-8)
     across = ellipsoid_area(np.array([179.9, -179.85, -179.85, 179.9]), np.array([45, 45, 45.25, 45.25]))
     assert across == pytest.approx(want, rel=1e-8)
+
+
+def detector(tmp_path: Path, name: str, arrays: dict[str, np.ndarray], image: np.ndarray, **run: Any) -> Any:
+    """Run a detector that gives the same objects in every tile; features, and rings by feature."""
+    metadata = {
+        "model_type": "Detector",
+        "det_type": name,
+        "class_names": {"0": "a", "1": "b"},
+        "resolution": 100,
+    }
+    model = peer_models.constant(tmp_path / "known.onnx", arrays, metadata=metadata)
+    pack, _ = add_model(model, tmp_path / "models", overwrite=True)
+    scene = open_image(scene_file(tmp_path, image, 1.0), 3, default_geo())
+    out = str(tmp_path / "found.gpkg")
+    detect(DetectRequest(scenes=(scene,), outputs={"objects": out}, model=pack.id, overwrite=True, **run))
+    features = default_geo().read_features(out)
+    return features, [wkb.shapes(shape).polygons for shape in features.wkb]
+
+
+def test_oriented_boxes_on_the_map(tmp_path: Path) -> None:
+    # Centre, size, two classes, angle: a cross of two, and a lesser double of the first.
+    rows = np.array(
+        [[30, 30, 20, 4, 0.9, 0.1, math.pi / 4], [30, 30, 20, 4, 0.8, 0.1, -math.pi / 4],
+         [30, 30, 20, 4.4, 0.7, 0.1, math.pi / 4]], np.float32
+    )  # fmt: skip
+    arrays = {"o": np.pad(rows, ((0, 9), (0, 0))).T[None]}
+    features, shapes = detector(tmp_path, "YOLO_Ultralytics_obb", arrays, np.full((3, 64, 64), 9.0))
+    assert features.columns["score"] == pytest.approx([0.9, 0.8])
+    ring = np.array(shapes[0][0][0])[:-1]
+    half, thick = 10 / math.sqrt(2), 2 / math.sqrt(2)
+    # Along (1, 1) in pixels, whose y points down: to the south-east on the map.
+    want = {(30 - half + s * thick, 30 - half - s * thick) for s in (-1, 1)}
+    want |= {(30 + half + s * thick, 30 + half - s * thick) for s in (-1, 1)}
+    got = {(x - CORNER[0], CORNER[1] - y) for x, y in ring}
+    assert np.array(sorted(got)) == pytest.approx(np.array(sorted(want)), abs=1e-4)
+    assert features.columns["area_m2"][0] == pytest.approx(80 / 0.9996**2, rel=1e-6)
+    theirs, _ = detector(tmp_path, "YOLO_Ultralytics_obb", arrays, np.full((3, 64, 64), 9.0), compatible=True)
+    assert theirs.columns["score"] == pytest.approx([0.9])
+
+
+def test_masks_on_the_map(tmp_path: Path) -> None:
+    rows = np.array([[32, 32, 20, 10, 0.1, 0.9, 1.0]], np.float32)
+    arrays = {"o": np.pad(rows, ((0, 9), (0, 0))).T[None], "p": np.ones((1, 1, 16, 16), np.float32)}
+    features, shapes = detector(tmp_path, "YOLO_Ultralytics_segmentation", arrays, np.full((3, 64, 64), 9.0))
+    assert (list(features.columns["name"]), list(features.columns["pixels"])) == (["b"], [200])
+    assert len(shapes[0]) == 1
+    got = np.array(shapes[0][0][0])
+    assert got.min(axis=0).tolist() == [CORNER[0] + 22, CORNER[1] - 37]
+    assert got.max(axis=0).tolist() == [CORNER[0] + 42, CORNER[1] - 27]
+    assert len(got) == 5
+    assert features.columns["area_m2"][0] == pytest.approx(200 / 0.9996**2, rel=1e-6)
+
+
+def test_nothing_found_is_a_layer_without_objects(tmp_path: Path) -> None:
+    features, shapes = detector(tmp_path, "YOLO_v6", {"o": np.zeros((1, 5, 7))}, np.full((3, 64, 64), 9.0))
+    assert shapes == []
+    assert set(features.columns) >= {"class", "name", "score", "area_m2", "perim_m", "pixels", "model"}
+
+
+def test_any_crs_is_met_on_metric_ground(tmp_path: Path) -> None:
+    """A scene in degrees: the model sees square metres, and a box of 20 × 10 pixels of 1 m has 200 m²."""
+    path = tmp_path / "degrees.tif"
+    step = 1e-5
+    image = np.full((3, 100, 160), 9.0)
+    write_scene(
+        path, image, crs="EPSG:4326", gsd=step, corner=(10.0, 60.0), dtype="uint8", nodata=None, names=None
+    )
+    rows = np.array([[32, 32, 20, 10, 0.9, 0.1, 0.8]], np.float32)
+    arrays = {"o": np.pad(rows, ((0, 9), (0, 0)))[None]}
+    metadata = {"model_type": "Detector", "class_names": {"0": "a", "1": "b"}, "resolution": 100}
+    pack, _ = add_model(
+        peer_models.constant(tmp_path / "k.onnx", arrays, metadata=metadata), tmp_path / "models"
+    )
+    scene = open_image(str(path), 3, default_geo())
+    out = str(tmp_path / "found.geojson")
+    detect(DetectRequest(scenes=(scene,), outputs={"objects": out}, model=pack.id))
+    features = json.loads(Path(out).read_text())["features"]
+    assert features
+    areas = [f["properties"]["area_m2"] for f in features]
+    assert max(areas) == pytest.approx(200 / 0.9996**2, rel=2e-3)  # UTM's scale off the central meridian
+    xs = [x for f in features for x, _ in f["geometry"]["coordinates"][0]]
+    ys = [y for f in features for _, y in f["geometry"]["coordinates"][0]]
+    assert min(xs) > 10 - 3 * step
+    assert max(xs) < 10 + 163 * step
+    assert min(ys) > 60 - 103 * step
+    assert max(ys) < 60 + 3 * step
