@@ -29,15 +29,10 @@ _PAIRS = 200_000
 
 def box_overlaps(first: Float64, second: Float64) -> Float64:
     """Intersection over union (n,) of pairs of boxes (n, 4) as xmin, ymin, xmax, ymax."""
-    return _ratios(first.T, second.T, _box_areas(first), _box_areas(second))
-
-
-def _ratios(first: Float64, second: Float64, area: Float64, other: Float64) -> Float64:
-    """The same for columns (4, n), whose areas are known."""
-    width = np.minimum(first[2], second[2]) - np.maximum(first[0], second[0])
-    height = np.minimum(first[3], second[3]) - np.maximum(first[1], second[1])
+    width = np.minimum(first[:, 2], second[:, 2]) - np.maximum(first[:, 0], second[:, 0])
+    height = np.minimum(first[:, 3], second[:, 3]) - np.maximum(first[:, 1], second[:, 1])
     common = np.maximum(width, 0) * np.maximum(height, 0)
-    union = area + other - common
+    union = _box_areas(first) + _box_areas(second) - common
     return np.divide(common, union, out=np.zeros_like(common), where=union > 0)
 
 
@@ -55,13 +50,13 @@ def nms_boxes(
     where its overlap with a better one that stays exceeds ``iou``. Raises ValueError for boxes or scores
     that are no numbers; Cancelled.
     """
-    boxes = np.asarray(boxes, np.float64).reshape(-1, 4)
-    columns, area = np.ascontiguousarray(boxes.T), _box_areas(boxes)
+    boxes, order, kinds = _by_score(np.asarray(boxes, np.float64).reshape(-1, 4), scores, classes)
 
     def overlap(one: Ints, other: Ints) -> Float64:
-        return _ratios(columns[:, one], columns[:, other], area[one], area[other])
+        # Whole rows at once: memory is fetched in lines, and these are scattered.
+        return box_overlaps(boxes.take(one, axis=0), boxes.take(other, axis=0))
 
-    return _greedy(boxes, scores, classes, overlap, iou, cancel)
+    return order[_greedy(boxes, kinds, overlap, iou, cancel)]
 
 
 def nms_oriented(
@@ -73,7 +68,8 @@ def nms_oriented(
     cancel: Optional[Cancel] = None,
 ) -> Ints:
     """As ``nms_boxes`` for oriented boxes (n, 5), as ``convex.corners`` takes them, by their true overlap."""
-    polygons = convex.corners(np.asarray(boxes, np.float64).reshape(-1, 5))
+    boxes, order, kinds = _by_score(np.asarray(boxes, np.float64).reshape(-1, 5), scores, classes)
+    polygons = convex.corners(boxes)
     bounds = np.concatenate((polygons.min(axis=1), polygons.max(axis=1)), axis=1)
 
     def overlap(one: Ints, other: Ints) -> Float64:
@@ -83,29 +79,28 @@ def nms_oriented(
         result[near] = convex.overlaps(polygons[one[near]], polygons[other[near]])
         return result
 
-    return _greedy(bounds, scores, classes, overlap, iou, cancel)
+    return order[_greedy(bounds, kinds, overlap, iou, cancel)]
 
 
 def _box_areas(boxes: Float64) -> Float64:
     return np.asarray(np.maximum(boxes[:, 2] - boxes[:, 0], 0) * np.maximum(boxes[:, 3] - boxes[:, 1], 0))
 
 
-def _greedy(
-    bounds: Float64,
-    scores: npt.NDArray[Any],
-    classes: Optional[npt.NDArray[Any]],
-    overlap: Overlap,
-    iou: float,
-    cancel: Optional[Cancel],
-) -> Ints:
-    count = len(bounds)
+def _by_score(
+    boxes: Float64, scores: npt.NDArray[Any], classes: Optional[npt.NDArray[Any]]
+) -> tuple[Float64, Ints, Ints]:
+    """Boxes with the best first, their numbers before that, and their classes. Raises ValueError."""
     scores = np.asarray(scores, np.float64).reshape(-1)
-    if len(scores) != count or not (np.isfinite(bounds).all() and np.isfinite(scores).all()):
+    if len(scores) != len(boxes) or not (np.isfinite(boxes).all() and np.isfinite(scores).all()):
         raise ValueError("boxes and scores must be as many, and finite numbers")
-    kinds = np.zeros(count, np.int64) if classes is None else np.asarray(classes, np.int64).reshape(-1)
     order = np.argsort(-scores, kind="stable")
-    rank = np.empty(count, np.int64)
-    rank[order] = np.arange(count)
+    kinds = np.zeros(len(boxes), np.int64) if classes is None else np.asarray(classes, np.int64).reshape(-1)
+    return boxes[order], order, kinds[order]
+
+
+def _greedy(bounds: Float64, kinds: Ints, overlap: Overlap, iou: float, cancel: Optional[Cancel]) -> Ints:
+    """Numbers of the boxes that stay; they come with the best first."""
+    count = len(bounds)
     index = Index(bounds, kinds)
     alive = np.ones(count, np.bool_)
     kept: list[Ints] = []
@@ -113,30 +108,28 @@ def _greedy(
     while position < count:
         if cancel is not None:
             cancel.raise_if_set()
-        chunk = order[position:]
-        chunk = chunk[alive[chunk]][:_CHUNK] if len(chunk) <= 4 * _CHUNK else _next(order, alive, position)
+        chunk = _next(alive, position)
         if not len(chunk):
             break
-        position = int(rank[chunk[-1]]) + 1
+        position = int(chunk[-1]) + 1
         stays = chunk[_within(chunk, kinds, overlap, iou)]
         kept.append(stays)
         for one, other in index.neighbours(stays):
-            later = alive[other] & (rank[other] > rank[one])
+            later = (other > one) & alive[other]
             one, other = one[later], other[later]
             alive[other[overlap(one, other) > iou]] = False
     return np.concatenate(kept) if kept else np.empty(0, np.int64)
 
 
-def _next(order: Ints, alive: npt.NDArray[np.bool_], position: int) -> Ints:
+def _next(alive: npt.NDArray[np.bool_], position: int) -> Ints:
     """The next boxes by score that are not struck out, looking no further than needed."""
     found: list[Ints] = []
     missing = _CHUNK
-    while missing and position < len(order):
-        ahead = order[position : position + 4 * _CHUNK]
-        some = ahead[alive[ahead]][:missing]
+    while missing and position < len(alive):
+        some = position + np.flatnonzero(alive[position : position + 4 * _CHUNK])[:missing]
         found.append(some)
         missing -= len(some)
-        position += len(ahead)
+        position += 4 * _CHUNK
     return np.concatenate(found) if found else np.empty(0, np.int64)
 
 
