@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from .io import default_geo
     from .io.base import BandInfo, BandRef, OutputSpec, RasterInfo
     from .io.gdal_geo import GdalGeo
+    from .io.image import open_image
     from .io.scene import Scene, open_scene, recognise_source
     from .modalities import MODALITIES
     from .packs.convert import convert_checkpoint
@@ -37,6 +38,8 @@ if TYPE_CHECKING:
     from .packs.hub import SIZES as OFFICIAL_SIZES
     from .packs.hub import download_bytes as official_bytes
     from .packs.hub import files_of as official_files
+    from .packs.peer_pack import add_model
+    from .packs.peer_pack import examine as examine_model
     from .packs.reach import Reach
     from .packs.variants import error_rows
     from .presets import PRESETS, Options
@@ -45,6 +48,7 @@ if TYPE_CHECKING:
     from .registry import user_folder as models_folder
     from .runtime import available_devices
     from .tasks.classify import ClassifyRequest, classify, forecast_classify
+    from .tasks.detect import DetectRequest, detect, forecast_detect
     from .tasks.embed import EmbedRequest, embed, forecast_embed
     from .tasks.generate import (
         Forecast,
@@ -58,10 +62,12 @@ if TYPE_CHECKING:
     )
     from .tasks.journal import JournalInfo
     from .tasks.predict import PredictResult
+    from .tasks.recognise import RecogniseRequest, forecast_recognise, recognise
     from .tasks.regress import RegressRequest, forecast_regress, regress
     from .tasks.request import output_paths, product_names
     from .tasks.segment import SegmentRequest, forecast_segment, segment
     from .tasks.similar import SimilarRequest, SimilarResult, similar
+    from .tasks.upscale import UpscaleRequest, forecast_upscale, upscale
     from .tasks.vectorize import VectorizeRequest, VectorizeResult, vectorize
     from .types import BBox, Cancel, Progress, Size, Window
     from .worker_client import run_worker
@@ -98,6 +104,7 @@ __all__ = [
     "MODALITIES",
     "Scene",
     "default_geo",
+    "open_image",
     "open_scene",
     "recognise_source",
     # models
@@ -108,7 +115,9 @@ __all__ = [
     "Reach",
     "available_devices",
     "cards",
+    "add_model",
     "convert_checkpoint",
+    "examine_model",
     "error_rows",
     "find_model",
     "is_starter",
@@ -139,7 +148,16 @@ __all__ = [
     "VectorizeRequest",
     "VectorizeResult",
     "classify",
+    "detect",
+    "DetectRequest",
     "forecast_classify",
+    "forecast_detect",
+    "forecast_recognise",
+    "forecast_upscale",
+    "recognise",
+    "RecogniseRequest",
+    "upscale",
+    "UpscaleRequest",
     "forecast_regress",
     "embed",
     "forecast_embed",
@@ -161,12 +179,14 @@ _HOMES = {
     ".io": "default_geo",
     ".io.base": "BandInfo BandRef OutputSpec RasterInfo",
     ".io.gdal_geo": "GdalGeo",
+    ".io.image": "open_image",
     ".io.scene": "Scene open_scene recognise_source",
     ".modalities": "MODALITIES",
     ".packs.convert": "convert_checkpoint",
     ".packs.hub": (
         "OFFICIAL_LICENSE=LICENSE OFFICIAL_SIZES=SIZES official_bytes=download_bytes official_files=files_of"
     ),
+    ".packs.peer_pack": "add_model examine_model=examine",
     ".packs.reach": "Reach",
     ".packs.variants": "error_rows",
     ".presets": "Options PRESETS",
@@ -175,6 +195,9 @@ _HOMES = {
     ".tasks.embed": "EmbedRequest embed forecast_embed",
     ".tasks.generate": "Forecast GenerateRequest GenerateResult calibrate forecast generate",
     ".tasks.classify": "ClassifyRequest classify forecast_classify",
+    ".tasks.detect": "DetectRequest detect forecast_detect",
+    ".tasks.recognise": "RecogniseRequest forecast_recognise recognise",
+    ".tasks.upscale": "UpscaleRequest forecast_upscale upscale",
     ".tasks.predict": "PredictResult",
     ".tasks.regress": "RegressRequest forecast_regress regress",
     ".tasks.segment": "SegmentRequest forecast_segment segment",

@@ -13,9 +13,13 @@ from typing import Any, Optional
 from .errors import ModelError, PackError
 from .packs.files import MANIFEST
 from .packs.manifest import Pack, load_pack
+from .packs.peer_pack import open_model
 from .packs.reach import Reach, reaches
 
 STARTER = "starter"
+ONNX = ".onnx"
+FILES = (".zip", ONNX)
+"""Endings of files that can be models."""
 CARD = "README.md"
 """The model card of a pack, where it has one."""
 
@@ -94,11 +98,18 @@ def find(model: str, *, verify: bool = True) -> Pack:
 
     Raises ModelError that lists the known ids, and PackError for one that is there but broken.
     """
-    return load_pack(place_of(model), verify=verify)
+    return _load(place_of(model), verify=verify)
+
+
+def _load(path: Path, *, verify: bool) -> Pack:
+    """A pack's folder or zip, or somebody's ONNX file. Raises PackError."""
+    if path.suffix.lower() == ONNX and path.is_file():
+        return open_model(path)
+    return load_pack(path, verify=verify)
 
 
 def place_of(model: str) -> Path:
-    """The folder or zip of the pack with this id, or at this path. Raises as ``find``."""
+    """The folder or zip of the pack, or the ONNX file, with this id, or at this path. Raises as ``find``."""
     known: list[str] = []
     broken = ""
     for path in _places():
@@ -112,27 +123,27 @@ def place_of(model: str) -> Path:
     if broken:
         raise PackError(broken)
     path = Path(model).expanduser()
-    if path.exists() and (len(path.parts) > 1 or path.suffix == ".zip" or (path / MANIFEST).exists()):
+    if path.exists() and (len(path.parts) > 1 or path.suffix.lower() in FILES or (path / MANIFEST).exists()):
         return path
     listed = f"Known models: {', '.join(known)}." if known else "No model is installed."
     raise ModelError(f"There is no model {model!r}. {listed} A path to a model pack works as well.")
 
 
 def _places() -> Iterator[Path]:
-    """Every folder and zip that should be a pack."""
+    """Every folder and file that should be a model."""
     starter = starter_folder()
     if starter.exists():
         yield starter
     folder = user_folder()
     if folder.is_dir():
         for path in sorted(folder.iterdir()):
-            if not path.name.startswith(".") and (path.is_dir() or path.suffix.lower() == ".zip"):
+            if not path.name.startswith(".") and (path.is_dir() or path.suffix.lower() in FILES):
                 yield path
 
 
 def _card(path: Path) -> Card:
     try:
-        pack = load_pack(path, verify=False)
+        pack = _load(path, verify=False)
     except PackError as error:
         return _broken(path, str(error))
     return Card(
@@ -156,7 +167,7 @@ def _card(path: Path) -> Card:
 
 def _broken(path: Path, error: str) -> Card:
     return Card(
-        id=path.stem if path.suffix.lower() == ".zip" else path.name,
+        id=path.stem if path.suffix.lower() in FILES else path.name,
         name=path.name,
         size="",
         inputs=(),

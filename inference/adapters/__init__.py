@@ -8,12 +8,13 @@ from ..packs.manifest import Pack
 from ..runtime.base import Runtime
 from .base import Adapter, TileKey
 from .finetuned import FineTuned
+from .peer import Peer
 from .terramind import TerraMind
 
-FAMILIES: dict[str, type[Adapter]] = {cls.family: cls for cls in (TerraMind, FineTuned)}
+FAMILIES: dict[str, type[Adapter]] = {cls.family: cls for cls in (TerraMind, FineTuned, Peer)}
 """Every family this version knows: a new one is one more class here."""
 
-__all__ = ["FAMILIES", "Adapter", "FineTuned", "TerraMind", "TileKey", "adapter_for"]
+__all__ = ["FAMILIES", "Adapter", "FineTuned", "Peer", "TerraMind", "TileKey", "adapter_for"]
 
 
 def adapter_for(pack: Pack, runtime: Runtime) -> Adapter:

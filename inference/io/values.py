@@ -131,10 +131,10 @@ def check_values(scene: Scene, geo: Geo) -> None:
     values = sample(scene, geo)
     if not values.shape[1]:
         raise SourceError(f"{scene.name} holds no valid pixel: it is nodata everywhere.")
-    label = MODALITIES[scene.modality].label
     limits = _LIMITS.get(scene.modality)
     if limits is None:
         return
+    label = MODALITIES[scene.modality].label
     low, high, words = limits
     first, last = (float(v) for v in np.percentile(values, (1, 99)))
     advice = "check the modality and the bands."

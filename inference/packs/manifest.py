@@ -13,7 +13,7 @@ import json
 import math
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Any, NoReturn, Optional, Union
 
@@ -130,6 +130,8 @@ class Pack:
     """What a regression estimates."""
     vocabulary: str = ""
     """The file with the words of coordinates, relative to the pack; empty where it knows none."""
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    """Of a model that Terrane did not make: ``peer_settings``."""
 
     @property
     def tokens(self) -> int:
@@ -393,4 +395,5 @@ def _build(root: Path, manifest: Mapping[str, Any]) -> Pack:
         classes=parse_classes(manifest.get("classes", ())),
         output=parse_quantity(manifest.get("output")),
         vocabulary=manifest.get("vocabulary", ""),
+        settings=dict(manifest.get("settings", {})),
     )

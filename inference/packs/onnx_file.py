@@ -45,15 +45,15 @@ def _locations(data: _Buffer, start: int, end: int, kind: str, depth: int) -> It
     for number, first, last in _fields(data, start, end):
         child = _CHILDREN[kind].get(number)
         if child == "entry":
-            key, value = _entry(data, first, last)
+            key, value = entry(data, first, last)
             if key == b"location":
                 yield value.decode("utf-8")
         elif child is not None:
             yield from _locations(data, first, last, child, depth + 1)
 
 
-def _entry(data: _Buffer, start: int, end: int) -> tuple[bytes, bytes]:
-    """Key and value of a StringStringEntryProto."""
+def entry(data: _Buffer, start: int, end: int) -> tuple[bytes, bytes]:
+    """Key and value of a StringStringEntryProto between two positions."""
     parts = {number: bytes(data[first:last]) for number, first, last in _fields(data, start, end)}
     return parts.get(1, b""), parts.get(2, b"")
 
@@ -62,14 +62,14 @@ def _fields(data: _Buffer, start: int, end: int) -> Iterator[tuple[int, int, int
     """Number and bounds of every length-delimited field between two positions."""
     position = start
     while position < end:
-        tag, position = _varint(data, position)
+        tag, position = varint(data, position)
         wire = tag & 7
         if wire == 0:
-            _, position = _varint(data, position)
+            _, position = varint(data, position)
         elif wire in (1, 5):
             position += 8 if wire == 1 else 4
         elif wire == 2:
-            size, position = _varint(data, position)
+            size, position = varint(data, position)
             if position + size > end:
                 raise ValueError("it ends too early")
             yield tag >> 3, position, position + size
@@ -80,7 +80,8 @@ def _fields(data: _Buffer, start: int, end: int) -> Iterator[tuple[int, int, int
         raise ValueError("it ends too early")
 
 
-def _varint(data: _Buffer, position: int) -> tuple[int, int]:
+def varint(data: _Buffer, position: int) -> tuple[int, int]:
+    """A whole number and the position after it. Raises ValueError, IndexError where there is none."""
     value = shift = 0
     while True:
         byte = data[position]

@@ -21,7 +21,7 @@ from ..seams import Correction
 from ..tiling import Tile, TilePlan
 from ..types import Cancel, Window
 from .journal import Journal
-from .layout import Layout, Part, coarser, coarser_plan
+from .layout import Layout, Part, coarser, coarser_plan, finer
 from .staging import Staging
 from .streaming import Behind
 
@@ -44,6 +44,8 @@ class Product:
     scale: int = 1
     """Pixels of the model's grid to one of this raster, along each axis: the patch for embeddings."""
     resampling: str = "bilinear"
+    finer: int = 1
+    """Pixels of this raster to one of the model's grid, along each axis; ``pixels`` gives the finer ones."""
     form: str = "float32"
     """How the journal keeps the source: "float32", or "share" for shares from 0 to 1 (to 8e-6)."""
 
@@ -163,7 +165,7 @@ def assemble(
             geo.warp(
                 staging.path(product.id),
                 made[product.id],
-                coarser(layout.warp_to, product.scale),
+                finer(coarser(layout.warp_to, product.scale), product.finer),
                 described(product).spec,
                 resampling=product.resampling,
                 cancel=cancel,
@@ -183,13 +185,15 @@ def _write(
     with ExitStack() as stack:
         writers: dict[str, Writer] = {}
         for product in products:
-            writers[product.id] = geo.writer(paths[product.id], tiles.grid, product.spec)
+            grid = finer(tiles.grid, product.finer)
+            writers[product.id] = geo.writer(paths[product.id], grid, product.spec)
             stack.callback(writers[product.id].abort)
 
         def write(item: tuple[Strip, Mask]) -> None:
             strip, valid = item
             for product in products:
-                writers[product.id].write(strip.window, product.pixels(strip.values, valid))
+                window = Window(*(length * product.finer for length in strip.window))
+                writers[product.id].write(window, product.pixels(strip.values, valid))
 
         behind = Behind(write, depth=1, cancel=cancel)
         stack.callback(behind.close)

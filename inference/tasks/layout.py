@@ -170,6 +170,15 @@ def coarser(grid: Grid, scale: int) -> Grid:
     return Grid(grid.crs, Affine(a * scale, b * scale, c, d * scale, e * scale, f), size)
 
 
+def finer(grid: Grid, scale: int) -> Grid:
+    """The grid with ``scale`` × ``scale`` pixels for one."""
+    if scale == 1:
+        return grid
+    a, b, c, d, e, f = grid.transform
+    size = Size(grid.width * scale, grid.height * scale)
+    return Grid(grid.crs, Affine(a / scale, b / scale, c, d / scale, e / scale, f), size)
+
+
 def coarser_plan(tiles: TilePlan, scale: int) -> TilePlan:
     """The plan in pixels of ``scale`` × ``scale``; everything in it must be a multiple of that."""
     if scale == 1:

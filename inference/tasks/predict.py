@@ -20,6 +20,8 @@ from ..io import default_geo
 from ..io.base import Geo
 from ..io.scene import Scene, check_values
 from ..packs.manifest import Pack
+from ..packs.peer_settings import settings_from_json
+from ..packs.peer_values import with_settings
 from ..presets import AS_PRESET, Options, Preset
 from ..types import BBox, Cancel, ProgressCallback
 from .assemble import Features, Product
@@ -38,8 +40,11 @@ KINDS: Mapping[str, str] = {
     "regress": "estimates values pixel by pixel",
     "classify": "tells classes apart tile by tile",
     "embed": "gives embeddings",
+    "detect": "finds objects",
+    "upscale": "gives finer pixels",
+    "recognise": "gives a vector per tile",
 }
-FINETUNED = ("segment", "regress", "classify")
+FINETUNED = ("segment", "regress", "classify", "detect", "upscale", "recognise")
 """Tasks whose models take all of their inputs, neither more nor fewer."""
 Answer = Callable[[Adapter, Mapping[str, Any], Optional[Cancel]], Mapping[str, npt.NDArray[Any]]]
 """Asks a model for results by source, for a batch of images."""
@@ -75,6 +80,8 @@ class PredictRequest:
     batch: Optional[int] = None
     options: Options = AS_PRESET
     """The preset's knobs: precision and stride apply."""
+    settings: Mapping[str, str] = field(default_factory=dict)
+    """Of a model that Terrane did not make, for this run: scaling, threshold, … (``RUN_ANSWERS``)."""
 
     @property
     def scene(self) -> Scene:
@@ -156,7 +163,7 @@ def plan_for(
     whole patches, for results of one pixel per patch. ``coords``: places are one more input.
     """
     _check_request(request)
-    pack = pack or registry.find(request.model, verify=verify)
+    pack = with_settings(pack or registry.find(request.model, verify=verify), request.settings)
     if request.task not in pack.tasks:
         raise ModelError(
             f"Model {pack.id} does not {request.task}; it is made for {', '.join(pack.tasks)}. Choose one "
@@ -165,8 +172,9 @@ def plan_for(
     if request.task in FINETUNED:
         check_inputs(pack.id, tuple(pack.inputs), [scene.modality for scene in request.scenes])
     preset = presets.apply(presets.get(request.preset), request.options)
-    if not overlap and request.options.stride is None:
-        preset = presets.apply(preset, Options(stride=pack.tile))
+    if request.options.stride is None and (pack.settings or not overlap):
+        side = settings_from_json(pack.settings).stride if pack.settings and overlap else pack.tile
+        preset = presets.apply(preset, Options(stride=side))
     layout = lay_out(
         request.scenes,
         pack,
@@ -295,7 +303,14 @@ def _fingerprint(plan: Plan, device: str) -> dict[str, str]:
         "device": device,
         "threads": str(plan.request.threads or "auto"),
         "version": version(),
+        **(_own_model(plan) if plan.pack.settings else {}),
     }
+
+
+def _own_model(plan: Plan) -> dict[str, str]:
+    """Settings of a user's own model, which a run may change."""
+    compatible = str(getattr(plan.request, "compatible", False))
+    return {"settings": repr(sorted(plan.pack.settings.items())), "compatible": compatible}
 
 
 def forecast_plan(plan: Plan) -> Forecast:

@@ -12,6 +12,7 @@ from ..types import Cancel, ProgressCallback
 from .assemble import Product
 from .engine import Engine
 from .outputs import values_to_pixels
+from .peer import is_peer, peer_plan
 from .predict import (
     SOURCE,
     Plan,
@@ -58,6 +59,8 @@ def forecast_regress(request: RegressRequest, *, geo: Optional[Geo] = None) -> F
 
 def _plan(request: RegressRequest, geo: Geo, engine: Optional[Engine], *, verify: bool) -> Plan:
     plan = plan_for(request, geo, engine.pack if engine else None, verify=verify)
+    if is_peer(plan.pack):
+        return peer_plan(plan, geo, run=verify or engine is not None)
     quantity = plan.pack.output
     if quantity is None:
         raise ModelError(f"Model {plan.pack.id} does not say what it estimates; convert it again.")

@@ -15,6 +15,7 @@ from ..packs.answers import NODATA_CLASS, NODATA_VALUE
 from ..types import Cancel, ProgressCallback
 from .assemble import Product
 from .engine import Engine
+from .peer import CLASSES, PROBABILITY, is_peer, peer_plan
 from .predict import (
     SOURCE,
     Plan,
@@ -27,12 +28,13 @@ from .predict import (
 )
 from .request import Forecast
 
-CLASSES, PROBABILITY = "classes", "probability"
-
 
 @dataclass(frozen=True)
 class SegmentRequest(PredictRequest):
-    """``outputs``: "classes" (uint8, 255 where there is none) and, if wanted, "probability" (0 to 1)."""
+    """``outputs``: "classes" (uint8, 255 where there is none) and, if wanted, "probability" (0 to 1).
+
+    A model with several outputs has "classes_2", … as well (``peer.class_outputs``).
+    """
 
     task: ClassVar[str] = "segment"
 
@@ -61,6 +63,8 @@ def forecast_segment(request: SegmentRequest, *, geo: Optional[Geo] = None) -> F
 
 def _plan(request: SegmentRequest, geo: Geo, engine: Optional[Engine], *, verify: bool) -> Plan:
     plan = plan_for(request, geo, engine.pack if engine else None, verify=verify)
+    if is_peer(plan.pack):
+        return peer_plan(plan, geo, run=verify or engine is not None)
     classes = plan.pack.classes
     if len(classes) < 2:
         raise ModelError(f"Model {plan.pack.id} names no classes; convert it again.")

@@ -33,7 +33,7 @@ from ..types import Cancel, Progress, ProgressCallback
 from .assemble import Features, Levels, PlacedVectors, Product, Tiles, assemble, vectors_of
 from .fingerprint import fingerprint_of, paths_of, scene_stamp
 from .journal import Journal, Stored, find_journal
-from .layout import Layout, Part, coarser, lay_out
+from .layout import Layout, Part, coarser, finer, lay_out
 from .staging import Staging, check_outputs, check_space
 from .streaming import Ahead, Behind
 from .strips import InputReader, InputStrip, cut
@@ -317,9 +317,10 @@ def bytes_by_output(
     """Bytes of disk per output at most, temporary files included; the journal's under ""."""
     needed = {}
     for product in products:
-        grids = [coarser(part.grid, product.scale) for part in layout.parts]
+        grids = [part.grid for part in layout.parts]
         if layout.warp_to is not None:
-            grids.append(coarser(layout.warp_to, product.scale))
+            grids.append(layout.warp_to)
+        grids = [finer(coarser(grid, product.scale), product.finer) for grid in grids]
         needed[product.id] = sum(bytes_needed(grid, product.spec) for grid in grids)
     tile = sum(one.size for one in _stored(layout, products, vectors or {}))
     masks = sum(part.grid.width * part.grid.height for part in layout.parts) // 8

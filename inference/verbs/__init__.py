@@ -11,6 +11,7 @@ from types import ModuleType
 
 from . import (
     classify,
+    detect,
     devices,
     embed,
     evaluate,
@@ -18,9 +19,11 @@ from . import (
     inspect,
     models,
     presets,
+    recognise,
     regress,
     segment,
     similar,
+    upscale,
     vectorize,
     worker,
 )
@@ -30,6 +33,9 @@ VERBS: tuple[ModuleType, ...] = (
     segment,
     regress,
     classify,
+    detect,
+    upscale,
+    recognise,
     embed,
     similar,
     vectorize,

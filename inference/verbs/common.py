@@ -158,7 +158,24 @@ def telling_what_is_kept() -> Iterator[None]:
         raise
 
 
-def _band_map(pairs: Optional[Sequence[str]]) -> Optional[dict[str, Union[int, BandRef]]]:
+def add_set(parser: argparse.ArgumentParser, text: str) -> None:
+    """Settings of a user's own model."""
+    parser.add_argument("--set", nargs="+", action="extend", default=[], metavar="KEY=VALUE", help=text)
+
+
+def settings_of(words: Sequence[str]) -> dict[str, str]:
+    """What ``--set`` says. Raises InputError."""
+    found = {}
+    for word in words:
+        key, equals, value = word.partition("=")
+        if not (key and equals and value):
+            raise InputError(f"--set takes KEY=VALUE, such as resolution=10, not {word!r}.")
+        found[key.lower()] = value
+    return found
+
+
+def band_map(pairs: Optional[Sequence[str]]) -> Optional[dict[str, Union[int, BandRef]]]:
+    """What --bands says. Raises InputError."""
     if not pairs:
         return None
     bands: dict[str, Union[int, BandRef]] = {}
@@ -182,7 +199,7 @@ def open_scene(arguments: argparse.Namespace) -> Any:
     return api.open(
         source,
         modality=arguments.modality.upper() if arguments.modality else None,
-        bands=_band_map(arguments.bands),
+        bands=band_map(arguments.bands),
         boa_offset=arguments.boa_offset,
     )
 

@@ -11,14 +11,14 @@ from typing import Any
 from ..console import ProgressLine, note, run_cancellable, say, table
 from ..tasks.request import SCHEMA
 from ..types import Cancel
-from . import models_finetuned, models_pull, models_quantise
+from . import models_add, models_finetuned, models_pull, models_quantise
 from .common import add_json, ids, print_json
 from .models_quantise import add_int8, check_int8, say_errors, variants_json
 
 
 def add(verbs: Any) -> None:
     """Declare the arguments."""
-    text = "list, describe, fetch, convert and quantise models"
+    text = "list, describe, add, fetch, convert and quantise models"
     parser = verbs.add_parser("models", help=text, description=text.capitalize() + ".", allow_abbrev=False)
     actions = parser.add_subparsers(title="actions", metavar="ACTION", required=True, dest="action")
     listed = actions.add_parser("list", help="list the models there are", allow_abbrev=False)
@@ -54,6 +54,7 @@ def add(verbs: Any) -> None:
     add_json(convert)
     convert.set_defaults(run=models_convert)
     models_quantise.add_action(actions)
+    models_add.add_action(actions)
     models_pull.add_action(actions)
     models_finetuned.add_action(actions)
 
@@ -117,6 +118,7 @@ def models_info(arguments: argparse.Namespace) -> int:
         "classes": [spec.name for spec in pack.classes],
         "estimates": dict.fromkeys(pack.output.names, pack.output.unit) if pack.output else {},
         "reference": dict(pack.variants.get("fp32", {}).get("reference", {})),
+        "settings": dict(pack.settings),
         "gsd": pack.gsd,
         "tile": pack.tile,
         "patch": pack.patch,

@@ -32,13 +32,14 @@ def add_predicting(parser: argparse.ArgumentParser, task: str) -> None:
     common.add_area(parser)
     parser.add_argument("--precision", help="fp32 or int8, in place of what the preset says")
     parser.add_argument("--stride", type=int, metavar="PIXELS", help="from one tile to the next")
+    common.add_set(parser, "a setting of your own model for this run: scaling=0:65535 threshold=0.4 …")
     common.add_running(parser)
     common.add_json(parser)
 
 
 def request_fields(arguments: argparse.Namespace) -> dict[str, Any]:
     """Everything of a request but its outputs. Raises InputError and its kinds."""
-    scenes = (common.open_scene(arguments), *(common.open_also(words) for words in arguments.also))
+    scenes = (_first_scene(arguments), *(common.open_also(words) for words in arguments.also))
     region, crs = common.region_of(arguments)
     return {
         "scenes": scenes,
@@ -55,7 +56,32 @@ def request_fields(arguments: argparse.Namespace) -> dict[str, Any]:
         "threads": arguments.threads,
         "batch": arguments.batch,
         "options": Options(precision=arguments.precision, stride=arguments.stride),
+        "settings": common.settings_of(arguments.set),
     }
+
+
+def _first_scene(arguments: argparse.Namespace) -> Any:
+    """The scene, as the model takes it: a modality, or bands by number for users' own models."""
+    from ..io.image import IMAGE
+    from ..registry import find
+
+    if IMAGE not in find(arguments.model, verify=False).inputs:
+        return common.open_scene(arguments)
+    source = arguments.scene[0] if len(arguments.scene) == 1 else arguments.scene
+    return open_picture(source, arguments.model, common.band_map(arguments.bands))
+
+
+def open_picture(source: Any, model: str, bands: Any = None) -> Any:
+    """A raster with as many bands as a user's own model takes. Raises SourceError, BandError, ModelError."""
+    from ..errors import ModelError
+    from ..io import default_geo
+    from ..io.image import IMAGE, open_image
+    from ..registry import find
+
+    pack = find(model, verify=False)
+    if IMAGE not in pack.inputs:
+        raise ModelError(f"Model {pack.id} does not take plain pictures; it takes {', '.join(pack.inputs)}.")
+    return open_image(source, len(pack.inputs[IMAGE].bands), default_geo(), bands=bands)
 
 
 def run_predicting(

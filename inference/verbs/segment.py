@@ -22,10 +22,12 @@ def add(verbs: Any) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Segment a scene."""
+    from ..registry import find
+    from ..tasks.peer import class_outputs
     from ..tasks.request import output_paths
-    from ..tasks.segment import CLASSES, PROBABILITY, SegmentRequest, forecast_segment, segment
+    from ..tasks.segment import SegmentRequest, forecast_segment, segment
 
-    names = (CLASSES, PROBABILITY) if arguments.probability else (CLASSES,)
+    names = class_outputs(find(arguments.model, verify=False), probability=arguments.probability)
     with output_folder(arguments.output) as folder:
         return run_predicting(
             arguments,

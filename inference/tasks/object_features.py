@@ -1,0 +1,123 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Objects in pixels of grids to features on the map, with their attributes (contracts.md)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from .. import convex
+from ..geodesic import distance
+from ..grid import Grid
+from ..io import wkb
+from ..io.base import Features, Geo
+from ..mask_outlines import ellipsoid_area, inside, outlines
+from ..packs.peer_settings import ULTRALYTICS_MASKS, PeerSettings
+from .assemble import PlacedVectors
+from .objects import Placed
+from .predict import Plan
+from .region import transform_polygons
+from .strips import LONLAT
+
+Polygon = list[list[tuple[float, float]]]
+"""Rings in pixels, the outer one first."""
+
+
+def object_features(
+    plan: Plan,
+    placed: Sequence[PlacedVectors],
+    objects: Sequence[Placed],
+    settings: PeerSettings,
+    geo: Geo,
+) -> Features:
+    """Polygons in the first grid's CRS (the scene's where there are several), the best first on each grid."""
+    parts = [one.part for one in placed]
+    crs = parts[0].grid.crs if len(parts) == 1 else plan.request.scene.grid.crs
+    masks = settings.detector == ULTRALYTICS_MASKS
+    shapes: list[bytes] = []
+    columns: dict[str, list[Any]] = {
+        key: [] for key in ("class", "name", "score", "area_m2", "perim_m", "pixels", "model")
+    }
+    names = settings.heads[0]
+    for part, found in zip(parts, objects):
+        wanted = _in_region(plan, found, part.grid, geo)
+        for i in np.flatnonzero(wanted).tolist():
+            polygons = _polygons(found, i, masks)
+            if not polygons:
+                continue
+            moved = [[_moved(ring, part.grid, crs, geo) for ring in rings] for rings in polygons]
+            shapes.append(wkb.multipolygon(moved) if masks else wkb.polygon(moved[0]))
+            area, length = _measures(polygons, part.grid, geo)
+            columns["class"].append(int(found.classes[i]))
+            columns["name"].append(names[int(found.classes[i])])
+            columns["score"].append(float(found.scores[i]))
+            columns["area_m2"].append(area)
+            columns["perim_m"].append(length)
+            columns["pixels"].append(_pixels(found, i))
+            columns["model"].append(plan.pack.id)
+    ready = {
+        key: np.array(values, np.int64 if key in ("class", "pixels") else np.float64)
+        if key not in ("name", "model")
+        else values
+        for key, values in columns.items()
+    }
+    return Features(crs=crs, geometry="MultiPolygon" if masks else "Polygon", wkb=shapes, columns=ready)
+
+
+def _in_region(plan: Plan, found: Placed, grid: Grid, geo: Geo) -> Any:
+    """Which objects (n,) have their centre in the region asked for."""
+    layout = plan.layout
+    if layout.region is None or layout.region_crs is None:
+        return np.ones(len(found), np.bool_)
+    polygons = transform_polygons(layout.region, layout.region_crs, grid.crs, geo)
+    t = grid.transform
+    col, row = found.boxes[:, 0], found.boxes[:, 1]
+    x, y = t.a * col + t.b * row + t.c, t.d * col + t.e * row + t.f
+    result = np.zeros(len(found), np.bool_)
+    for rings in polygons:
+        result |= inside(rings, x, y)
+    return result
+
+
+def _polygons(found: Placed, number: int, masks: bool) -> list[Polygon]:
+    """An object's polygons in pixels of its grid; outer rings run counter-clockwise on a north-up map."""
+    if masks and found.shapes is not None:
+        window, bits = found.shapes[number]
+        return [
+            [[(float(c + window.col), float(r + window.row)) for c, r in reversed(ring)] for ring in rings]
+            for rings in outlines(bits)
+        ]
+    box = found.boxes[number]
+    if box[2] <= 0 or box[3] <= 0:
+        return []
+    return [[[(float(x), float(y)) for x, y in convex.corners(box[None])[0][::-1]]]]
+
+
+def _pixels(found: Placed, number: int) -> int:
+    if found.shapes is not None:
+        return int(found.shapes[number][1].sum())
+    return round(float(found.boxes[number, 2] * found.boxes[number, 3]))
+
+
+def _moved(ring: Sequence[tuple[float, float]], grid: Grid, crs: str, geo: Geo) -> list[tuple[float, float]]:
+    places = [grid.transform.apply(col, row) for col, row in ring]
+    if geo.same_crs(grid.crs, crs):
+        return places
+    xs, ys = geo.transform(grid.crs, crs, *zip(*places))
+    return list(zip(map(float, xs), map(float, ys)))
+
+
+def _measures(polygons: Sequence[Polygon], grid: Grid, geo: Geo) -> tuple[float, float]:
+    """Square metres and metres of outline on the ellipsoid."""
+    lonlat = geo.parse_crs(LONLAT)
+    area = length = 0.0
+    for rings in polygons:
+        for number, ring in enumerate(rings):
+            places = np.array(_moved(ring, grid, lonlat, geo))
+            size = ellipsoid_area(places[:, 0], places[:, 1])
+            area += size if number == 0 else -size
+            after = np.roll(places, -1, axis=0)
+            length += float(distance(places[:, 0], places[:, 1], after[:, 0], after[:, 1]).sum())
+    return area, length

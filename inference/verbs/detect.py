@@ -1,0 +1,37 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""``terrane detect``."""
+
+from __future__ import annotations
+
+import argparse
+from typing import Any
+
+from .predicting import add_predicting, run_predicting
+
+
+def add(verbs: Any) -> None:
+    """Declare the arguments."""
+    text = "find objects in a scene with your own detector (YOLO as ONNX)"
+    parser = verbs.add_parser("detect", help=text, description=text.capitalize() + ".", allow_abbrev=False)
+    add_predicting(parser, "detect")
+    parser.add_argument(
+        "--compatible",
+        action="store_true",
+        help="suppress as Deepness does: across classes, oriented boxes as if upright, cut objects apart",
+    )
+    parser.add_argument(
+        "-o", "--output", required=True, metavar="FILE", help="vector file: .gpkg, .geojson, .shp, .fgb"
+    )
+    parser.set_defaults(run=run)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Find the objects of a scene."""
+    import functools
+
+    from ..tasks.detect import OBJECTS, DetectRequest, detect, forecast_detect
+
+    request = functools.partial(DetectRequest, compatible=arguments.compatible)
+    return run_predicting(
+        arguments, request, lambda _stem: {OBJECTS: arguments.output}, detect, forecast_detect
+    )

@@ -1,0 +1,83 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""``terrane models add``."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ..console import note, say
+from ..tasks.request import SCHEMA
+from .common import add_json, add_set, print_json, settings_of
+
+if TYPE_CHECKING:
+    from ..packs.peer_reading import Question
+
+
+def add_action(actions: Any) -> None:
+    """Declare the arguments, as an action of ``terrane models``."""
+    text = "add your own ONNX model (Deepness's conventions, or none)"
+    description = (
+        f"{text.capitalize()}. The file is copied as it is. What it does not say of itself is asked, or taken "
+        "as usual where there is no terminal or --yes, and remembered beside the copy."
+    )
+    parser = actions.add_parser("add", help=text, description=description, allow_abbrev=False)
+    parser.add_argument("file", metavar="FILE", help="an .onnx file; weights in other files beside it")
+    add_set(parser, "what the file does not say, or says wrongly: kind=regressor resolution=20 …")
+    parser.add_argument("--name", help="the model's name (default: the file's)")
+    parser.add_argument("--yes", action="store_true", help="ask nothing; take what is usual")
+    parser.add_argument("--overwrite", action="store_true", help="replace a model of this name")
+    add_json(parser)
+    parser.set_defaults(run=run)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Add a model."""
+    from ..packs.peer_pack import add_model, examine
+    from ..registry import user_folder
+
+    path = Path(arguments.file).expanduser()
+    answers = settings_of(arguments.set)
+    if not arguments.yes and not arguments.json and sys.stdin is not None and sys.stdin.isatty():
+        # An answer can raise another question: a detector's layout, once it is one.
+        while True:
+            open_ = [q for q in examine(path, answers, load=False).questions if q.key not in answers]
+            if not open_:
+                break
+            answers[open_[0].key] = _ask(open_[0])
+    pack, questions = add_model(
+        path, user_folder(), answers, name=arguments.name, overwrite=arguments.overwrite
+    )
+    if arguments.json:
+        print_json(
+            {
+                "schema": SCHEMA,
+                "verb": "models add",
+                "outputs": {"pack": str(pack.root)},
+                "model": pack.id,
+                "tasks": list(pack.tasks),
+                "assumed": {question.key: question.default for question in questions},
+                "settings": dict(pack.settings),
+            }
+        )
+        return 0
+    say(str(pack.root))
+    for question in questions:
+        note(
+            f"{question.words} Taken: {question.default}. Change it with --set {question.key}=… --overwrite."
+        )
+    note(f"{pack.id} is for: terrane {pack.tasks[0]} SCENE --model {pack.id} -o OUT")
+    return 0
+
+
+def _ask(question: Question) -> str:
+    """One question on the terminal; an empty answer takes the default."""
+    choices = f" ({', '.join(question.choices)})" if question.choices else ""
+    note(f"{question.words}{choices}")
+    try:
+        answer = input(f"[{question.default}] ").strip()
+    except EOFError:
+        answer = ""
+    return answer or question.default
