@@ -250,11 +250,11 @@ STAGES: Mapping[str, Stage] = {
         _tokenizer("NDVI", 1100),
         _tokenizer("S1GRD", 525),
         _tokenizer("S2L2A", 900),
-        Stage("dense", ("mae", "dense"), 1500, 1.0e-3, partial(warm_start, seed=21), _dense, _answer),
+        Stage("dense", ("mae", "dense"), 2000, 1.0e-3, partial(warm_start, seed=21), _dense, _answer),
         Stage(
             "joint",
             ("mae", "dense", *_TOKENIZERS),
-            2000,
+            3000,
             1.0e-3,
             partial(any_to_any, seed=22),
             _joint,
