@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from geos import NAMES, make_geo, utm
+from geos import NAMES, make_geo
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from rasters import write_scene
@@ -179,7 +179,7 @@ def test_classes_and_two_crs(tmp_path: Path, name: str) -> None:
     geo = make_geo(name)
     if name == "rasterio":
         pytest.importorskip("pyogrio")
-    here, x, y = utm(geo), 500000.0, 5100000.0
+    here, x, y = "EPSG:32632", 500000.0, 5100000.0
     truth = [square(x, y), square(x + 50, y), square(x + 100, y)]
     true = save(tmp_path / "truth.geojson", truth, here, name=["house", "house", "tree"])
     found = [square(x + 1, y), square(x + 100, y), square(x + 50, y)]
@@ -196,7 +196,7 @@ def test_classes_and_two_crs(tmp_path: Path, name: str) -> None:
 
 
 def test_the_verb(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    here = utm(default_geo())
+    here = "EPSG:32632"
     true = save(tmp_path / "truth.gpkg", [square(500000, 5e6), square(500050, 5e6)], here)
     found = save(tmp_path / "found.gpkg", [square(500000, 5e6)], here)
     assert main(["evaluate", "--objects", found, "--truth", true]) == 0
@@ -212,7 +212,7 @@ def test_the_verb(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def test_faults_are_one_sentence(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    here = utm(default_geo())
+    here = "EPSG:32632"
     good = save(tmp_path / "good.gpkg", [square(500000, 5e6)], here)
     flat = save(tmp_path / "flat.gpkg", [[[[(0, 0), (1, 1), (2, 2)]]]], here)
     both = ["--objects", good, "--truth", good]
