@@ -57,7 +57,7 @@ class Shapes:
         self.starts: Ints = np.cumsum(self.counts) - self.counts
         owners = np.repeat(np.arange(len(objects)), self.counts)
         signed = self.signs * convex.areas(self.triangles)
-        self.areas: Float64 = np.bincount(owners, signed, len(objects))
+        self.areas: Float64 = np.bincount(owners, signed, len(objects)).astype(np.float64)
         """Areas (n,) in square map units."""
 
     def __len__(self) -> int:
