@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""``terrane evaluate``: how good a model is on chips whose truth is known."""
+"""``terrane evaluate``: how good a model is on chips, or found objects are, where the truth is known."""
 
 from __future__ import annotations
 
@@ -16,12 +16,16 @@ from .common import add_json, add_options, options_of, print_json
 
 def add(verbs: Any) -> None:
     """Declare the arguments."""
-    text = "measure a model on chips with known truth"
+    text = "measure a model on chips, or objects, with known truth"
     parser = verbs.add_parser("evaluate", help=text, description=text.capitalize() + ".", allow_abbrev=False)
+    parser.add_argument("--chips", metavar="DIR", help="folder in TerraMesh's layout: MODALITY/CHIP.tif")
+    parser.add_argument("-o", "--output", metavar="DIR", help="folder for the report on chips")
+    parser.add_argument("--objects", metavar="FILE", help="predicted polygons to compare, instead of chips")
+    parser.add_argument("--truth", metavar="FILE", help="the true polygons, in any coordinate system")
+    parser.add_argument("--class-field", metavar="NAME", help="attribute with the class, in both files")
     parser.add_argument(
-        "--chips", required=True, metavar="DIR", help="folder in TerraMesh's layout: MODALITY/CHIP.tif"
+        "--iou", type=float, metavar="N", help="overlap from which two objects are the same (default: 0.5)"
     )
-    parser.add_argument("-o", "--output", required=True, metavar="DIR", help="folder for the report")
     parser.add_argument("--model", default="starter", help="id or path of a model pack (default: starter)")
     parser.add_argument(
         "--pairs",
@@ -62,8 +66,39 @@ def _ranges(words: Optional[Sequence[str]]) -> dict[str, float]:
     return ranges
 
 
+def _objects(arguments: argparse.Namespace) -> int:
+    """Compare found objects with the true ones."""
+    from ..tasks.evaluate_objects import EvaluateObjectsRequest, EvaluateObjectsResult, evaluate_objects
+
+    if arguments.objects is None or arguments.truth is None:
+        raise InputError("Objects need their truth: give both --objects FILE and --truth FILE.")
+    if arguments.chips is not None or arguments.output is not None:
+        raise InputError("Chips and objects are measured one at a time: leave out --chips and --output.")
+    iou = 0.5 if arguments.iou is None else arguments.iou
+    request = EvaluateObjectsRequest(arguments.objects, arguments.truth, arguments.class_field, iou)
+
+    def work(cancel: Cancel) -> EvaluateObjectsResult:
+        return evaluate_objects(request, cancel=cancel)
+
+    result = run_cancellable(work)
+    for warning in result.warnings:
+        note(warning)
+    if arguments.json:
+        print_json(result.to_json())
+    else:
+        table(result.summary())
+    return 0
+
+
 def run(arguments: argparse.Namespace) -> int:
     """Measure a model."""
+    if any(
+        value is not None
+        for value in (arguments.objects, arguments.truth, arguments.class_field, arguments.iou)
+    ):
+        return _objects(arguments)
+    if arguments.chips is None or arguments.output is None:
+        raise InputError("Give --chips DIR and --output DIR, or --objects FILE and --truth FILE.")
     from ..tasks.chips import parse_pairs
     from ..tasks.evaluate import EvaluateRequest, EvaluateResult, evaluate
 
