@@ -39,7 +39,8 @@ def add(verbs: Any) -> None:
     parser.add_argument("--stride", type=int, metavar="PIXELS", help="from one tile to the next")
     common.add_running(parser)
     common.add_json(parser)
-    parser.set_defaults(run=run)
+    # Settings are of users' own models, which embed nothing.
+    parser.set_defaults(run=run, set=[])
 
 
 def run(arguments: argparse.Namespace) -> int:
