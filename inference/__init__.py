@@ -48,8 +48,9 @@ if TYPE_CHECKING:
     from .registry import user_folder as models_folder
     from .runtime import available_devices
     from .tasks.change_kinds import Pair, recognise_pair
+    from .tasks.change_scenes import outline_change
     from .tasks.classify import ClassifyRequest, classify, forecast_classify
-    from .tasks.compare import CompareRequest, CompareResult, compare, outline_change
+    from .tasks.compare import CompareRequest, CompareResult, compare
     from .tasks.detect import DetectRequest, detect, forecast_detect
     from .tasks.embed import EmbedRequest, embed, forecast_embed
     from .tasks.generate import (
@@ -204,7 +205,8 @@ _HOMES = {
     ".tasks.generate": "Forecast GenerateRequest GenerateResult calibrate forecast generate",
     ".tasks.classify": "ClassifyRequest classify forecast_classify",
     ".tasks.change_kinds": "Pair recognise_pair",
-    ".tasks.compare": "CompareRequest CompareResult compare outline_change",
+    ".tasks.compare": "CompareRequest CompareResult compare",
+    ".tasks.change_scenes": "outline_change",
     ".tasks.detect": "DetectRequest detect forecast_detect",
     ".tasks.recognise": "RecogniseRequest forecast_recognise recognise",
     ".tasks.upscale": "UpscaleRequest forecast_upscale upscale",

@@ -6,18 +6,17 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Optional, Union
+from typing import Optional, Union
 
 from .. import registry
 from ..errors import BandError, InputError, ModelError
-from ..grid import Grid
 from ..io.base import BandRef, Geo, RasterInfo
 from ..io.categories import category_names
 from ..io.core import short_name
 from ..io.image import IMAGE, open_image
 from ..io.scene import Scene, open_scene, recognise_source
-from ..mapscale import MapScale
 from ..modalities import MODALITIES
+from .common_grid import ground_pixel
 
 AUTO, CLASSES, MODEL, BANDS, EMBEDDINGS = "auto", "classes", "model", "bands", "embeddings"
 METHODS = (AUTO, CLASSES, MODEL, BANDS)
@@ -175,16 +174,3 @@ def _unfit(scene: Scene, model: str, geo: Geo) -> Optional[_Problem]:
             f"Model {pack.id} knows {label} at {pack.gsd:g} m; these pixels are {pixel:.2g} m.", hard=False
         )
     return None
-
-
-def ground_pixel(grid: Grid, geo: Geo) -> float:
-    """Metres to a pixel's side in the middle of a grid; NaN where the map has no image on the Earth."""
-    import numpy as np
-
-    middle: Any = np.array([grid.width / 2]), np.array([grid.height / 2])
-    return float(np.sqrt(map_scale(grid, geo).area(*middle)[0]))
-
-
-def map_scale(grid: Grid, geo: Geo) -> MapScale:
-    """How large pixels of a grid are on the ellipsoid."""
-    return MapScale(grid, lambda x, y: geo.transform(grid.crs, geo.parse_crs("EPSG:4326"), x, y))

@@ -19,19 +19,21 @@ import numpy.typing as npt
 
 from ..errors import InputError, SourceError
 from ..grid import Grid
+from ..io import default_geo
 from ..io.base import BandRef, Features, Float32, Geo, OutputSpec, Writer
 from ..io.core import short_name
 from ..io.gpkg_style import plain_style
+from ..io.output import check_output
 from ..io.scene import Scene, SceneReader
 from ..mapscale import MapScale
 from ..otsu import otsu
 from ..outlines import NOTHING
 from ..tracing import Strip, trace
-from ..types import Cancel, Window
+from ..types import Cancel, ProgressCallback, Window
 from .change_classes import large
-from .common_grid import common_grid
+from .common_grid import common_grid, map_scale
 from .patches import Patches, unit
-from .phases import Phase
+from .phases import Phase, phases
 from .transitions import measured_runs
 from .vectorize import STRIP_PIXELS, Shapes
 
@@ -280,3 +282,31 @@ def magnitude_spec(unit_name: str, tags: dict[str, str]) -> OutputSpec:
     }
     tags = {**tags, "TERRANE_MODALITY": "MAGNITUDE", "TERRANE_NOTE": notes[unit_name]}
     return OutputSpec("float32", NODATA, ("Magnitude of change",), (unit_name,), tags=tags)
+
+
+def outline_change(
+    magnitudes: str,
+    output: str,
+    threshold: float,
+    *,
+    min_area: float = 0.0,
+    overwrite: bool = False,
+    progress: Optional[ProgressCallback] = None,
+    cancel: Optional[Cancel] = None,
+    geo: Optional[Geo] = None,
+) -> int:
+    """Polygons of a raster of magnitudes that ``compare`` wrote, for another threshold; returns how many.
+
+    Raises InputError and its kinds, MachineError, Cancelled.
+    """
+    geo, cancel = geo or default_geo(), cancel or Cancel()
+    check_output(output, overwrite=overwrite)
+    source = MagnitudeRaster(magnitudes, geo)
+    scale = map_scale(source.grid, geo)
+    tags = {key: value for key, value in source.info.tags.items() if key.startswith("TERRANE_")}
+    tags["TERRANE_THRESHOLD"] = repr(threshold)
+    step = phases(progress, {"Outlining": 1})["Outlining"]
+    above = Above(source, threshold, scale, cancel, step)
+    features = above_polygons(above, source.grid, scale, tags, min_area=min_area)
+    geo.write_features(output, features, overwrite=overwrite)
+    return len(features.wkb)

@@ -4,10 +4,14 @@
 from __future__ import annotations
 
 import math
+from typing import Any
+
+import numpy as np
 
 from ..errors import ExtentError
 from ..grid import Grid
 from ..io.base import Geo
+from ..mapscale import MapScale
 from ..types import BBox, Window
 
 EDGE = 1e-6
@@ -38,3 +42,14 @@ def _turned(box: BBox, bounds: BBox) -> BBox:
     """A box in degrees moved by whole turns towards another one (0-360 against ±180)."""
     turns = round(((bounds.xmin + bounds.xmax) - (box.xmin + box.xmax)) / 2 / 360)
     return BBox(box.xmin + 360 * turns, box.ymin, box.xmax + 360 * turns, box.ymax)
+
+
+def ground_pixel(grid: Grid, geo: Geo) -> float:
+    """Metres to a pixel's side in the middle of a grid; NaN where the map has no image on the Earth."""
+    middle: Any = np.array([grid.width / 2]), np.array([grid.height / 2])
+    return float(np.sqrt(map_scale(grid, geo).area(*middle)[0]))
+
+
+def map_scale(grid: Grid, geo: Geo) -> MapScale:
+    """How large pixels of a grid are on the ellipsoid."""
+    return MapScale(grid, lambda x, y: geo.transform(grid.crs, geo.parse_crs("EPSG:4326"), x, y))

@@ -35,7 +35,6 @@ from .change_kinds import (
     MODEL,
     Pair,
     Reading,
-    map_scale,
     recognise_pair,
 )
 from .change_scenes import (
@@ -45,13 +44,12 @@ from .change_scenes import (
     EmbeddingPair,
     Histogram,
     ImagePair,
-    MagnitudeRaster,
     above_polygons,
     histogram,
     magnitude_spec,
     write_magnitudes,
 )
-from .common_grid import common_grid
+from .common_grid import common_grid, map_scale
 from .embed import EMBEDDINGS as EMBEDDED
 from .embed import EmbedRequest, embed
 from .machine import peak_rss_mb
@@ -377,31 +375,3 @@ def _measured(
         model=request.model if method == MODEL and pair.scenes else known.get("TERRANE_MODEL"),
         warnings=pair.warnings,
     )
-
-
-def outline_change(
-    magnitudes: str,
-    output: str,
-    threshold: float,
-    *,
-    min_area: float = 0.0,
-    overwrite: bool = False,
-    progress: Optional[ProgressCallback] = None,
-    cancel: Optional[Cancel] = None,
-    geo: Optional[Geo] = None,
-) -> int:
-    """Polygons of a raster of magnitudes that ``compare`` wrote, for another threshold; returns how many.
-
-    Raises InputError and its kinds, MachineError, Cancelled.
-    """
-    geo, cancel = geo or default_geo(), cancel or Cancel()
-    check_output(output, overwrite=overwrite)
-    source = MagnitudeRaster(magnitudes, geo)
-    scale = map_scale(source.grid, geo)
-    tags = {key: value for key, value in source.info.tags.items() if key.startswith("TERRANE_")}
-    tags["TERRANE_THRESHOLD"] = repr(threshold)
-    step = phases(progress, {"Outlining": 1})["Outlining"]
-    above = Above(source, threshold, scale, cancel, step)
-    features = above_polygons(above, source.grid, scale, tags, min_area=min_area)
-    geo.write_features(output, features, overwrite=overwrite)
-    return len(features.wkb)
