@@ -239,6 +239,7 @@ def test_what_is_refused_writes_nothing(geo, dates, toy, tmp_path):
     three = plain_tif(tmp_path / "3.tif", np.ones((5, 48, 64), np.float32), grid)
     four = plain_tif(tmp_path / "4.tif", np.ones((4, 48, 64), np.float32), grid)
     empty = plain_tif(tmp_path / "0.tif", np.zeros((4, 48, 64), np.float32), grid, nodata=0)
+    color = plain_tif(tmp_path / "c.tif", np.ones((3, 48, 64), np.uint8), grid, photometric="RGB")
     classes = plain_tif(tmp_path / "k.tif", np.ones((1, 48, 64), np.uint8), grid)
     before = files_in(tmp_path)
     cases = [
@@ -249,7 +250,7 @@ def test_what_is_refused_writes_nothing(geo, dates, toy, tmp_path):
         (InputError, "is an image and k.tif a raster of classes", {"after": classes}),
         (SourceError, "no pixel with data in common", {"before": four, "after": empty}),
         (BandError, "not clear what 4.tif holds", {"before": four, "after": four, "method": "model"}),
-        (ModelError, "gives no embeddings", {"method": "model", "modality": "S2L1C"}),
+        (ModelError, "gives no embeddings", {"method": "model", "before": color, "after": color}),
         (InputError, "between 0 and 2", {"threshold": 3.0}),
         (InputError, "from 0 on", {"threshold": -1.0}),
         (InputError, "table of transitions", {"table": str(tmp_path / "t.csv")}),
