@@ -82,15 +82,19 @@ def count_transitions(pair: ClassPair, scale: MapScale, cancel: Cancel, phase: P
     return found
 
 
-def change_spec(found: Transitions, legend: dict[int, tuple[str, RGBA]], tags: dict[str, str]) -> OutputSpec:
-    """What the raster of changes says of itself: changes have the colour of what they became."""
+def change_legend(pair: ClassPair, found: Transitions) -> tuple[tuple[int, str, RGBA], ...]:
+    """Code, name and colour (of what it became) of each change, the largest first."""
+    colors = pair.legend(found.classes)
+    return tuple((found.code(a, b), change_name(found, a, b), colors[b][1]) for a, b, *_ in found.changes())
+
+
+def change_spec(pair: ClassPair, found: Transitions, tags: dict[str, str]) -> OutputSpec:
+    """What the raster of changes says of itself."""
     dtype, nodata = TYPES[found.base]
     colors: dict[int, RGBA] = {0: (0, 0, 0, 0)}
     names = {0: NO_CHANGE}
-    for before, after, _, _ in found.changes():
-        code = found.code(before, after)
-        names[code] = change_name(found, before, after)
-        colors[code] = legend[after][1]
+    for code, name, color in change_legend(pair, found):
+        names[code], colors[code] = name, color
     most = max(names) if dtype != "int32" else 0
     note = f"0: no change. Others: class before × {found.base} + class after."
     return OutputSpec(
@@ -141,11 +145,7 @@ def change_polygons(
     traced = trace(strips, (grid.height, grid.width), weight=scale.area)
     shapes = Shapes(traced, scale, kept=large(traced.area, min_area))
     before, after = np.divmod(shapes.value, found.base)
-    legend = pair.legend(found.classes)
-    style = [
-        (found.code(a, b), change_name(found, a, b), legend[b][1])
-        for a, b, *_ in sorted(found.changes(), key=lambda change: change[:2])
-    ]
+    style = class_style(sorted(change_legend(pair, found)))
     columns: dict[str, Any] = {
         "class": shapes.value,
         "name": [change_name(found, a, b) for a, b in zip(before.tolist(), after.tolist())],
@@ -157,7 +157,7 @@ def change_polygons(
         "perim_m": shapes.perimeter,
         "pixels": shapes.pixels,
     }
-    return Features(grid.crs, "Polygon", shapes.wkb(grid), columns, tags, class_style(style))
+    return Features(grid.crs, "Polygon", shapes.wkb(grid), columns, tags, style)
 
 
 def large(area: npt.NDArray[np.float64], least: Optional[float]) -> npt.NDArray[np.bool_]:

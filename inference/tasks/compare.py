@@ -26,7 +26,14 @@ from ..io.output import check_output
 from ..io.parquet import check_parquet
 from ..io.vectors import suffix_of
 from ..types import Cancel, ProgressCallback
-from .change_classes import ClassPair, change_polygons, change_spec, count_transitions, write_changes
+from .change_classes import (
+    ClassPair,
+    change_legend,
+    change_polygons,
+    change_spec,
+    count_transitions,
+    write_changes,
+)
 from .change_kinds import (
     AUTO,
     BANDS,
@@ -121,6 +128,8 @@ class CompareResult:
     peak_rss_mb: Optional[float]
     transitions: Optional[Transitions] = None
     """Classes: how much became what."""
+    legend: tuple[tuple[int, str, tuple[int, int, int, int]], ...] = ()
+    """Classes: code, name and colour of each change, the largest first."""
     threshold: Optional[float] = None
     """Scenes: magnitudes above it count as change."""
     chosen_by: str = ""
@@ -242,7 +251,7 @@ def _classes(
     counting, writing = phases(progress, {"Counting": 1, "Writing": 1}).values()
     found = count_transitions(pair, scale, cancel, counting)
     tags = _tags(request, CLASSES)
-    spec = change_spec(found, pair.legend(found.classes), tags)
+    spec = change_spec(pair, found, tags)
     features = None
     with _writing(geo, request.output, pair.grid, spec, overwrite=request.overwrite, cancel=cancel) as writer:
         strips = write_changes(pair, found, writer, cancel, writing)
@@ -264,6 +273,7 @@ def _classes(
         seconds=0.0,
         peak_rss_mb=None,
         transitions=found,
+        legend=change_legend(pair, found),
     )
 
 

@@ -1,0 +1,64 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""How much of each class became what, as a table with sums."""
+
+from __future__ import annotations
+
+from typing import Any, Optional
+
+from qgis.PyQt.QtCore import Qt
+from qgis.PyQt.QtWidgets import QAbstractItemView, QTableWidget, QTableWidgetItem, QWidget
+
+from .. import change
+from ..i18n import tr
+
+_ROWS = 9
+"""Rows that show without scrolling."""
+
+
+class MatrixTable(QTableWidget):
+    """Rows are what was, columns what is; areas, with the pixels in each cell's tip."""
+
+    def __init__(self, parent: Optional[QWidget] = None) -> None:
+        super().__init__(parent)
+        self.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
+        self.setAccessibleName(tr("Transitions"))
+        self.setToolTip(tr("Rows: the first date. Columns: the second date."))
+        small = self.font()
+        small.setPointSizeF(0.9 * small.pointSizeF() if small.pointSizeF() > 0 else 9.0)
+        self.setFont(small)
+
+    def show_transitions(self, found: Any) -> None:
+        """Take the engine's Transitions."""
+        names = [found.name(value) for value in found.classes] + [tr("All")]
+        count = len(names)
+        self.setRowCount(count)
+        self.setColumnCount(count)
+        self.setVerticalHeaderLabels(names)
+        self.setHorizontalHeaderLabels(["→ " + name for name in names[:-1]] + names[-1:])
+        rows = (*range(count - 1), slice(None))
+        for i, row in enumerate(rows):
+            for j, col in enumerate(rows):
+                pixels, area = found.pixels[row, col].sum(), found.area[row, col].sum()
+                self.setItem(
+                    i, j, self._cell(int(pixels), float(area), same=i == j, total=count - 1 in (i, j))
+                )
+        self.resizeColumnsToContents()
+        self.resizeRowsToContents()
+        self._fit()
+
+    @staticmethod
+    def _cell(pixels: int, area: float, *, same: bool, total: bool) -> QTableWidgetItem:
+        item = QTableWidgetItem(change.area_word(area) if pixels else "–")
+        item.setTextAlignment(int(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter))
+        item.setToolTip(tr("{count} pixels").format(count=pixels))
+        font = item.font()
+        font.setBold(pixels > 0 and not same and not total)
+        font.setItalic(total)
+        item.setFont(font)
+        return item
+
+    def _fit(self) -> None:
+        """As high as its rows, up to a limit."""
+        shown = sum(self.rowHeight(row) for row in range(min(self.rowCount(), _ROWS)))
+        bar = self.horizontalScrollBar().sizeHint().height()
+        self.setFixedHeight(shown + self.horizontalHeader().sizeHint().height() + bar + 2 * self.frameWidth())
