@@ -3,12 +3,13 @@
 
 Of two embeddings the magnitude is their cosine distance, 0 to 2. Of two images it is the length of the
 spectral change vector (Malila 1980), in standard deviations: each band of each date is first brought to mean
-0 and deviation 1 over the pixels that both have, which takes out what light and sensor did to the whole image,
-and the squares are averaged over the bands.
+0 and deviation 1 over the pixels that did not change, which takes out what light and sensor did to the whole
+image, and the squares are averaged over the bands.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass
@@ -20,7 +21,7 @@ import numpy.typing as npt
 from ..errors import InputError, SourceError
 from ..grid import Grid
 from ..io import default_geo
-from ..io.base import BandRef, Features, Float32, Geo, OutputSpec, Writer
+from ..io.base import BandRef, Features, Float32, Geo, Mask, OutputSpec, Writer
 from ..io.core import short_name
 from ..io.gpkg_style import plain_style
 from ..io.output import check_output
@@ -40,6 +41,12 @@ from .vectorize import STRIP_PIXELS, Shapes
 NODATA = -9999.0
 BINS = 512
 """Of the histogram: as fine as a dock is wide."""
+STEADY = 0.1
+"""Part of the pixels, and of each band's deviation, that must be left when changed pixels are set aside."""
+SAMPLE = 2**19
+"""Pixels that balance is judged by."""
+ROUNDS = 20
+"""Looks at most until the pixels that did not change stay the same."""
 COSINE, DEVIATIONS = "cosine distance", "standard deviations"
 RED = (215, 48, 31, 130)
 
@@ -122,7 +129,7 @@ class ImagePair:
         self._mean: Float64 = np.zeros((2, len(before.bands)))
         self._deviation: Float64 = np.ones((2, len(before.bands)))
 
-    def _read(self, cancel: Cancel, phase: Phase) -> Iterator[tuple[Window, list[Float32], Any]]:
+    def _read(self, cancel: Cancel, phase: Phase) -> Iterator[tuple[Window, list[Float32], Mask]]:
         grid, geo = self.grid, self._geo
         rows = max(1, STRIP_PIXELS // (grid.width * len(self._scenes[0].bands)))
         readers = (SceneReader(scene, grid, geo) for scene in self._scenes)
@@ -135,33 +142,57 @@ class ImagePair:
                 phase.at(top + window.height, grid.height)
 
     def balance(self, cancel: Cancel, phase: Phase) -> None:
-        """Take mean and deviation of all bands over the pixels that both have. Raises SourceError."""
-        count, mean, squares = 0, np.zeros_like(self._mean), np.zeros_like(self._mean)
-        for _, images, valid in self._read(cancel, phase):
-            fresh = int(valid.sum())
-            if not fresh:
-                continue
-            values = np.stack([image[:, valid] for image in images]).astype(np.float64)
-            own = values.mean(axis=2)
-            # Two sets into one (Chan, Golub, LeVeque 1979): exact where sums of squares are not.
-            step, total = own - mean, count + fresh
-            squares += ((values - own[:, :, None]) ** 2).sum(axis=2) + step**2 * (count * fresh / total)
-            mean += step * (fresh / total)
-            count = total
-        if not count:
+        """Take mean and deviation of all bands over the pixels that both have, then over those of them that by
+        the look so far did not change, until these stay the same: change itself must not count as light.
+
+        Looks at ``SAMPLE`` pixels at most, evenly spread. Raises SourceError.
+        """
+        sample = self._sample(cancel, phase)
+        steady = np.ones(sample.shape[2], np.bool_)
+        least = np.zeros_like(self._mean)
+        for _ in range(ROUNDS):
+            cancel.raise_if_set()
+            chosen = sample[:, :, steady].astype(np.float64)
+            mean, deviation = chosen.mean(axis=2), chosen.std(axis=2)
+            if steady.sum() < STEADY * len(steady) or (deviation < least).any():
+                return
+            least = least if least.any() else STEADY * deviation
+            self._mean, self._deviation = mean, np.where(deviation > 0, deviation, 1.0)
+            values = self._magnitudes(list(sample), np.ones(len(steady), np.bool_)).astype(np.float64)
+            low, high = float(values.min()), float(values.max())
+            if high <= low:
+                return
+            counts, edges = np.histogram(values, BINS, (low, high))
+            before, steady = steady, values <= otsu(counts, edges)
+            if np.array_equal(before, steady):
+                return
+
+    def _sample(self, cancel: Cancel, phase: Phase) -> Float32:
+        """Values (2, bands, n) of pixels on a lattice that both have. Raises SourceError."""
+        step = max(1, math.ceil(math.sqrt(self.grid.width * self.grid.height / SAMPLE)))
+        found = []
+        for window, images, valid in self._read(cancel, phase):
+            place = slice(-window.row % step, None, step), slice(None, None, step)
+            seen = valid[place]
+            found.append(np.stack([image[(slice(None), *place)][:, seen] for image in images]))
+        sample = np.concatenate(found, axis=2)
+        if not sample.shape[2]:
             raise SourceError("The two images have no pixel with data in common, so nothing can be compared.")
-        deviation = np.sqrt(squares / count)
-        self._mean, self._deviation = mean, np.where(deviation > 0, deviation, 1.0)
+        return sample
+
+    def _magnitudes(self, images: list[Float32], valid: Mask) -> Float32:
+        """Lengths (n,) of the change vectors of the valid pixels."""
+        steps = [
+            (image[:, valid] - mean[:, None]) / deviation[:, None]
+            for image, mean, deviation in zip(images, self._mean, self._deviation)
+        ]
+        return np.asarray(np.sqrt(((steps[1] - steps[0]) ** 2).mean(axis=0)), np.float32)
 
     def strips(self, cancel: Cancel, phase: Phase) -> Iterator[tuple[Window, Float32]]:
         """See Magnitudes; ``balance`` comes first."""
         for window, images, valid in self._read(cancel, phase):
             result = np.full((window.height, window.width), np.nan, np.float32)
-            steps = [
-                (image[:, valid] - mean[:, None]) / deviation[:, None]
-                for image, mean, deviation in zip(images, self._mean, self._deviation)
-            ]
-            result[valid] = np.sqrt(((steps[1] - steps[0]) ** 2).mean(axis=0))
+            result[valid] = self._magnitudes(images, valid)
             yield window, result
 
 
@@ -205,14 +236,11 @@ class Histogram:
         return otsu(np.asarray(self.counts), np.asarray(self.edges))
 
 
-def write_magnitudes(
-    source: Magnitudes, writer: Optional[Writer], cancel: Cancel, phase: Phase
-) -> tuple[float, float]:
+def write_magnitudes(source: Magnitudes, writer: Writer, cancel: Cancel, phase: Phase) -> tuple[float, float]:
     """Write the raster of magnitudes; returns the least and the greatest. Raises SourceError without any."""
     low, high = np.inf, -np.inf
     for window, values in source.strips(cancel, phase):
-        if writer is not None:
-            writer.write(window, np.where(np.isnan(values), np.float32(NODATA), values)[None])
+        writer.write(window, np.where(np.isnan(values), np.float32(NODATA), values)[None])
         known = values[np.isfinite(values)]
         if known.size:
             low, high = min(low, float(known.min())), max(high, float(known.max()))

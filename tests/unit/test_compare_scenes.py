@@ -202,12 +202,32 @@ def test_cancel_leaves_nothing(geo, dates, toy, tmp_path, phase):
     assert files_in(tmp_path) == before
 
 
-def test_cancel_while_balancing(geo, dates, tmp_path):
+@pytest.mark.parametrize("phase", ["Balancing", "Comparing", "Counting", "Outlining"])
+def test_cancel_band_by_band(dates, tmp_path, phase):
     cancel, before = Cancel(), files_in(tmp_path)
+
+    def progress(seen):
+        if seen.message == phase:
+            cancel.set()
+
     request = CompareRequest(*dates, str(tmp_path / "m.tif"), method="bands")
     with pytest.raises(Cancelled):
-        compare(request, progress=lambda seen: cancel.set(), cancel=cancel, geo=geo)
+        compare(request, progress=progress, cancel=cancel)
     assert files_in(tmp_path) == before
+
+
+def test_large_changes_do_not_spoil_the_balance(geo, tmp_path):
+    # A quarter changes ten times as much as the rest varies; the rest is the same in another light.
+    before = np.random.default_rng(1).normal(100, 5, (3, 40, 40)).astype(np.float32)
+    after = before * 2 + 30
+    after[:, :20, :20] += 100
+    paths = [
+        plain_tif(tmp_path / name, values, utm(geo, 40, 40))
+        for name, values in (("a.tif", before), ("b.tif", after))
+    ]
+    got = values_of(geo, run(geo, tmp_path, *paths).output)
+    np.testing.assert_allclose(got[20:], 0, atol=1e-4)
+    np.testing.assert_allclose(got[:20, :20], 10, rtol=0.05)
 
 
 # --- what is offered, and what is refused ----------------------------------------------------------------
