@@ -78,6 +78,14 @@ def area_word(square_metres: float) -> str:
     return f"{QLocale().toString(square_metres, 'f', 0)} {tr('m²')}"
 
 
+def table_unit(total: float) -> tuple[float, str, int]:
+    """One unit for all of a table whose sum is so many square metres: its m², its name, and digits after
+    the point."""
+    if total >= 1e7:
+        return 1e6, tr("km²"), 2
+    return (1e4, tr("ha"), 2) if total >= 1e5 else (1.0, tr("m²"), 0)
+
+
 def share_words(changed: float, compared: float, area: float) -> str:
     """How much changed: "12.3 % · 4.56 km²"."""
     share = QLocale().toString(100 * changed / compared if compared else 0.0, "f", 1)

@@ -77,7 +77,7 @@ class ChangePanel(QWidget):
                 (tr("Before"), self.before, self.before),
                 (tr("After"), self.after, self.after),
                 (tr("Compare"), self.method, self.method),
-                (tr("At least"), self.least, self.least),
+                (tr("Least area"), self.least, self.least),
             ),
             self,
         )

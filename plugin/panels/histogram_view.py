@@ -118,20 +118,18 @@ class HistogramView(QWidget):
         painter.end()
 
     def _paint_bars(self, painter: QPainter, frame: QRectF) -> None:
-        """One bar per pixel of width at most: several bins share one where they are finer."""
-        columns = max(1, min(len(self._counts), int(frame.width())))
-        heights = [0] * columns
-        for place, count in enumerate(self._counts):
-            heights[place * columns // len(self._counts)] += count
-        most = math.sqrt(max(1, *heights)) if len(heights) > 1 else math.sqrt(max(1, heights[0]))
+        """Bars of two pixels' width at least: equally many bins share one where they are finer."""
+        share = max(1, math.ceil(2 * len(self._counts) / max(1.0, frame.width())))
+        heights = [sum(self._counts[i : i + share]) for i in range(0, len(self._counts), share)]
+        most = math.sqrt(max(1, *heights))
         plain = QColor(self.palette().color(QPalette.ColorRole.WindowText))
         plain.setAlpha(110)
-        wide = frame.width() / columns
+        wide = frame.width() * share / len(self._counts)
         line = self.x_of(self._threshold)
         for place, count in enumerate(heights):
             high = (frame.height() - 4) * math.sqrt(count) / most
             left = frame.left() + place * wide
-            bar = QRectF(left, frame.bottom() - high, wide, high)
+            bar = QRectF(left, frame.bottom() - high, min(wide, frame.right() - left), high)
             painter.fillRect(bar, QColor(OUTLINE) if left + wide / 2 > line else plain)
 
     def _paint_ends(self, painter: QPainter, frame: QRectF) -> None:

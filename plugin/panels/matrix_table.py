@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from typing import Any, Optional
 
-from qgis.PyQt.QtCore import Qt
+from qgis.PyQt.QtCore import QLocale, Qt
 from qgis.PyQt.QtWidgets import QAbstractItemView, QTableWidget, QTableWidgetItem, QWidget
 
 from .. import change
@@ -36,25 +36,28 @@ class MatrixTable(QTableWidget):
         self.setVerticalHeaderLabels(names)
         self.setHorizontalHeaderLabels(["→ " + name for name in names[:-1]] + names[-1:])
         rows = (*range(count - 1), slice(None))
+        unit = change.table_unit(float(found.area.sum()))
         for i, row in enumerate(rows):
             for j, col in enumerate(rows):
-                pixels, area = found.pixels[row, col].sum(), found.area[row, col].sum()
-                self.setItem(
-                    i, j, self._cell(int(pixels), float(area), same=i == j, total=count - 1 in (i, j))
-                )
+                pixels, area = int(found.pixels[row, col].sum()), float(found.area[row, col].sum())
+                item = self._cell(pixels, area, unit)
+                font = item.font()
+                font.setItalic(count - 1 in (i, j))
+                font.setBold(pixels > 0 and i != j and not font.italic())
+                item.setFont(font)
+                self.setItem(i, j, item)
         self.resizeColumnsToContents()
         self.resizeRowsToContents()
         self._fit()
 
     @staticmethod
-    def _cell(pixels: int, area: float, *, same: bool, total: bool) -> QTableWidgetItem:
-        item = QTableWidgetItem(change.area_word(area) if pixels else "–")
+    def _cell(pixels: int, area: float, unit: tuple[float, str, int]) -> QTableWidgetItem:
+        """An area in the table's unit, with what it is exactly in its tip."""
+        size, name, digits = unit
+        words = f"{QLocale().toString(area / size, 'f', digits)} {name}" if pixels else "–"
+        item = QTableWidgetItem(words)
         item.setTextAlignment(int(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter))
-        item.setToolTip(tr("{count} pixels").format(count=pixels))
-        font = item.font()
-        font.setBold(pixels > 0 and not same and not total)
-        font.setItalic(total)
-        item.setFont(font)
+        item.setToolTip(tr("{area} · {count} pixels").format(area=change.area_word(area), count=pixels))
         return item
 
     def _fit(self) -> None:

@@ -197,7 +197,7 @@ def test_classes_come_with_their_matrix(panel, plugin, window, classes):
     ]
     shown = [[table.item(i, j).text() for j in range(4)] for i in range(4)]
     assert shown[1] == ["100 m²", "400 m²", "300 m²", "801 m²"]
-    assert table.item(1, 3).toolTip() == "8 pixels" and table.item(3, 3).toolTip() == "11 pixels"
+    assert table.item(1, 3).toolTip() == "801 m² · 8 pixels"
     root = QgsProject.instance().layerTreeRoot()
     group = root.children()[0]
     assert [node.name() for node in group.children()] == ["Change polygons", "Change"]
