@@ -170,15 +170,17 @@ class ImagePair:
     def _sample(self, cancel: Cancel, phase: Phase) -> Float32:
         """Values (2, bands, n) of pixels on a lattice that both have. Raises SourceError."""
         step = max(1, math.ceil(math.sqrt(self.grid.width * self.grid.height / SAMPLE)))
-        found = []
-        for window, images, valid in self._read(cancel, phase):
-            place = slice(-window.row % step, None, step), slice(None, None, step)
-            seen = valid[place]
-            found.append(np.stack([image[(slice(None), *place)][:, seen] for image in images]))
-        sample = np.concatenate(found, axis=2)
-        if not sample.shape[2]:
-            raise SourceError("The two images have no pixel with data in common, so nothing can be compared.")
-        return sample
+        # So little data that it falls through the lattice is little enough to take whole.
+        for apart in dict.fromkeys((step, 1)):
+            found = []
+            for window, images, valid in self._read(cancel, phase):
+                place = slice(-window.row % apart, None, apart), slice(None, None, apart)
+                seen = valid[place]
+                found.append(np.stack([image[(slice(None), *place)][:, seen] for image in images]))
+            sample: Float32 = np.concatenate(found, axis=2)
+            if sample.shape[2]:
+                return sample
+        raise SourceError("The two images have no pixel with data in common, so nothing can be compared.")
 
     def _magnitudes(self, images: list[Float32], valid: Mask) -> Float32:
         """Lengths (n,) of the change vectors of the valid pixels."""

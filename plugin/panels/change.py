@@ -130,7 +130,8 @@ class ChangePanel(QWidget):
         ]
         active = self.bench.iface.activeLayer()
         first = active if active in found else (found[0] if found else None)
-        other = [one for one in found if one is not first and one.bandCount() == first.bandCount()]
+        bands = 0 if first is None else first.bandCount()
+        other = [one for one in found if one is not first and one.bandCount() == bands]
         self.before.setLayer(first)
         self.after.setLayer(other[0] if other else None)
 
@@ -274,8 +275,9 @@ class ChangePanel(QWidget):
         for widget in (self.histogram, self.polygons):
             widget.setVisible(not classes)
         if classes:
-            self.matrix.show_transitions(result.transitions)
+            unit = self.matrix.show_transitions(result.transitions)
             self._say(result.changed.pixels, result.changed.area)
+            self.summary.setText(f"{self.summary.text()} {tr('The table is in {unit}.').format(unit=unit)}")
         else:
             seen = result.histogram
             self.histogram.show_histogram(seen.counts, seen.edges, result.threshold)

@@ -27,8 +27,8 @@ class MatrixTable(QTableWidget):
         small.setPointSizeF(0.9 * small.pointSizeF() if small.pointSizeF() > 0 else 9.0)
         self.setFont(small)
 
-    def show_transitions(self, found: Any) -> None:
-        """Take the engine's Transitions."""
+    def show_transitions(self, found: Any) -> str:
+        """Take the engine's Transitions; returns the unit of the areas."""
         names = [found.name(value) for value in found.classes] + [tr("All")]
         count = len(names)
         self.setRowCount(count)
@@ -49,12 +49,16 @@ class MatrixTable(QTableWidget):
         self.resizeColumnsToContents()
         self.resizeRowsToContents()
         self._fit()
+        return unit[1]
 
     @staticmethod
     def _cell(pixels: int, area: float, unit: tuple[float, str, int]) -> QTableWidgetItem:
         """An area in the table's unit, with what it is exactly in its tip."""
-        size, name, digits = unit
-        words = f"{QLocale().toString(area / size, 'f', digits)} {name}" if pixels else "–"
+        size, _, digits = unit
+        least = 10.0**-digits
+        words = QLocale().toString(max(area / size, least), "f", digits) if pixels else "–"
+        if pixels and area / size < least / 2:
+            words = f"< {words}"
         item = QTableWidgetItem(words)
         item.setTextAlignment(int(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter))
         item.setToolTip(tr("{area} · {count} pixels").format(area=change.area_word(area), count=pixels))

@@ -196,7 +196,8 @@ def test_classes_come_with_their_matrix(panel, plugin, window, classes):
         "All",
     ]
     shown = [[table.item(i, j).text() for j in range(4)] for i in range(4)]
-    assert shown[1] == ["100 m²", "400 m²", "300 m²", "801 m²"]
+    assert shown[1] == ["100", "400", "300", "801"]
+    assert panel.summary.text().endswith("The table is in m².")
     assert table.item(1, 3).toolTip() == "801 m² · 8 pixels"
     root = QgsProject.instance().layerTreeRoot()
     group = root.children()[0]

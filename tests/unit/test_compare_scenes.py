@@ -121,6 +121,23 @@ def test_an_image_and_itself_in_another_light(tmp_path_factory, values, rows):
         assert np.nanmax(values_of(geo, other.output)) < 1e-3
 
 
+def test_a_sample_tells_the_balance_as_well(geo, tmp_path, monkeypatch):
+    before = np.random.default_rng(1).normal(100, 5, (2, 60, 60)).astype(np.float32)
+    paths = [
+        plain_tif(tmp_path / n, v, utm(geo, 60, 60))
+        for n, v in (("a.tif", before), ("b.tif", before * 3 - 7))
+    ]
+    monkeypatch.setattr(change_scenes, "SAMPLE", 100)
+    monkeypatch.setattr(change_scenes, "STRIP_PIXELS", 7 * 120)
+    assert np.nanmax(values_of(geo, run(geo, tmp_path, *paths).output)) < 1e-4
+    # One row of data, between the lattice's.
+    hole = np.full_like(before, -1)
+    hole[:, 31] = before[:, 31]
+    alone = plain_tif(tmp_path / "c.tif", hole, utm(geo, 60, 60), nodata=-1)
+    result = run(geo, tmp_path, paths[0], alone)
+    assert (result.compared.pixels, result.changed.pixels) == (60, 0)
+
+
 def test_polygons_of_another_threshold(geo, tmp_path):
     spec = OutputSpec("float32", -9999.0, ["m"], tags={"TERRANE_MODEL": "toy"})
     path = save(geo, tmp_path / "m.tif", utm(geo, 4, 1), np.float32([[[0.1, 0.5, 0.9, -9999]]]), spec)
