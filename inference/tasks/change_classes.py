@@ -161,5 +161,5 @@ def change_polygons(
 
 
 def large(area: npt.NDArray[np.float64], least: Optional[float]) -> npt.NDArray[np.bool_]:
-    """Which areas are large enough; one that cannot be told is, where any is."""
+    """Which areas are large enough: all where nothing is asked, else those that can be told and are."""
     return np.ones(len(area), np.bool_) if not least else area >= least * (1 - 1e-9)

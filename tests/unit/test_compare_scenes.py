@@ -181,6 +181,29 @@ def test_a_scene_and_itself(geo, dates, toy, tmp_path):
     assert np.nanmax(values_of(geo, result.output)) == 0
 
 
+def test_each_date_has_its_own_offset(dates, toy, tmp_path, capsys):
+    shifted = write_scene(tmp_path / "shifted.tif", np.rint(ramp_image(48, 64)) + 1000)
+    words = [
+        "compare",
+        dates[0],
+        shifted,
+        "--model",
+        toy,
+        "--threshold",
+        "1e-6",
+        "--overwrite",
+        "--quiet",
+        "--json",
+    ]
+    out = ["-o", str(tmp_path / "m.tif")]
+    assert main([*words, *out]) == 0
+    assert json.loads(capsys.readouterr().out)["changed_pixels"] > 0
+    assert main([*words, *out, "--boa-offset", "0", "-1000"]) == 0
+    assert json.loads(capsys.readouterr().out)["changed_pixels"] == 0
+    assert main([*words, *out, "--boa-offset", "0", "0", "0"]) == 2
+    assert "one number for both dates, or two" in capsys.readouterr().err
+
+
 def test_the_second_scene_comes_onto_the_first_ones_model_grid(geo, dates, toy, tmp_path):
     # The same pixels shifted by whole patches: half of it remains.
     moved = write_scene(
