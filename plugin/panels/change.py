@@ -37,6 +37,8 @@ class ChangePanel(QWidget):
         self.method = QComboBox(self)
         for name in METHODS:
             self.method.addItem(change.method_word(name), name)
+        self.method.setMinimumContentsLength(8)
+        self.method.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
         self.method.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
         self.least = QDoubleSpinBox(self)
         self.least.setRange(0, 1e9)
