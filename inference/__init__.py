@@ -47,7 +47,10 @@ if TYPE_CHECKING:
     from .registry import find as find_model
     from .registry import user_folder as models_folder
     from .runtime import available_devices
+    from .tasks.change_kinds import Pair, recognise_pair
+    from .tasks.change_scenes import outline_change
     from .tasks.classify import ClassifyRequest, classify, forecast_classify
+    from .tasks.compare import CompareRequest, CompareResult, compare
     from .tasks.detect import DetectRequest, detect, forecast_detect
     from .tasks.embed import EmbedRequest, embed, forecast_embed
     from .tasks.generate import (
@@ -139,6 +142,9 @@ __all__ = [
     "product_names",
     # models for one task
     "ClassifyRequest",
+    "CompareRequest",
+    "CompareResult",
+    "Pair",
     "PredictResult",
     "RegressRequest",
     "EmbedRequest",
@@ -148,6 +154,9 @@ __all__ = [
     "VectorizeRequest",
     "VectorizeResult",
     "classify",
+    "compare",
+    "outline_change",
+    "recognise_pair",
     "detect",
     "DetectRequest",
     "forecast_classify",
@@ -195,6 +204,9 @@ _HOMES = {
     ".tasks.embed": "EmbedRequest embed forecast_embed",
     ".tasks.generate": "Forecast GenerateRequest GenerateResult calibrate forecast generate",
     ".tasks.classify": "ClassifyRequest classify forecast_classify",
+    ".tasks.change_kinds": "Pair recognise_pair",
+    ".tasks.compare": "CompareRequest CompareResult compare",
+    ".tasks.change_scenes": "outline_change",
     ".tasks.detect": "DetectRequest detect forecast_detect",
     ".tasks.recognise": "RecogniseRequest forecast_recognise recognise",
     ".tasks.upscale": "UpscaleRequest forecast_upscale upscale",

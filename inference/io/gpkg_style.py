@@ -41,6 +41,19 @@ def class_style(classes: Sequence[tuple[int, str, RGBA]]) -> str:
     )
 
 
+def plain_style(color: RGBA) -> str:
+    """A QML document that fills all polygons alike."""
+    edge = ",".join(map(str, color[:3])) + ",255"
+    options = {"color": ",".join(map(str, color)), "outline_color": edge, "outline_width": "0.2"}
+    words = "".join(f'<prop k="{key}" v="{text}"/>' for key, text in {**options, "style": "solid"}.items())
+    return (
+        '<!DOCTYPE qgis PUBLIC "http://mrcc.com/qgis.dtd" "SYSTEM"><qgis styleCategories="Symbology">'
+        '<renderer-v2 type="singleSymbol" enableorderby="0"><symbols><symbol type="fill" name="0" alpha="1">'
+        f'<layer class="SimpleFill" enabled="1" pass="0" locked="0">{words}</layer></symbol></symbols>'
+        "</renderer-v2></qgis>"
+    )
+
+
 def store_style(path: str, layer: str, qml: str) -> None:
     """Put a style into a GeoPackage as its layer's default. Raises OSError."""
     try:

@@ -126,8 +126,14 @@ def vectorize(
         classes=classes,
     )
     cancel.raise_if_set()
-    shapes = _Shapes(traced, request, scale)
-    features = _features(shapes, source)
+    shapes = Shapes(
+        traced,
+        scale,
+        kept=~np.isin(traced.value, list(request.leave_out)),
+        simplify=request.simplify,
+        smooth=request.smooth,
+    )
+    features = _features(shapes, source, scored=request.confidence is not None)
     cancel.raise_if_set()
     geo.write_features(request.output, features, overwrite=request.overwrite)
     return VectorizeResult(
@@ -188,7 +194,7 @@ class ClassRaster:
                     window = Window(0, top, grid.width, min(rows, grid.height - top))
                     values, valid = reader.read(window)
                     score = None if scores is None else np.where(*_known(scores.read(window)))
-                    yield top, self._whole(values[0], valid[0]), score
+                    yield top, whole(self.path, values[0], valid[0]), score
                     self._done += window.height
                     if self._progress is not None:
                         self._progress(Progress(self._done, total))
@@ -196,25 +202,33 @@ class ClassRaster:
                 if scores is not None:
                     scores.close()
 
-    def _whole(self, values: npt.NDArray[np.float32], valid: npt.NDArray[np.bool_]) -> npt.NDArray[np.int32]:
-        known = np.where(valid, values, np.float32(0))
-        if not (np.rint(known) == known).all() or known.min() < 0 or known.max() >= GREATEST:
-            raise InputError(
-                f"{short_name(self.path)} is no raster of classes: its values must be whole numbers "
-                f"from 0 to {GREATEST - 1}."
-            )
-        return np.where(valid, known, NOTHING).astype(np.int32)
-
     def legend(self, values: Sequence[int]) -> dict[int, tuple[str, RGBA]]:
         """Name and colour of some classes, from the file beside the raster or from what its tags say it is."""
-        modality = MODALITIES.get(self.info.tags.get("TERRANE_MODALITY", ""))
-        known = {c.value: (c.name, c.color) for c in (modality.classes if modality else ())}
-        names = dict(enumerate(category_names(self.path)))
-        result = {}
-        for value in values:
-            name, color = known.get(value, ("", _rgba(PALETTE[value % len(PALETTE)])))
-            result[value] = names.get(value) or name, color
-        return result
+        return legend_of(self.info, values)
+
+
+def whole(
+    path: str, values: npt.NDArray[np.float32], valid: npt.NDArray[np.bool_], greatest: int = GREATEST - 1
+) -> npt.NDArray[np.int32]:
+    """Class numbers of what was read of a raster, NOTHING where not valid. Raises InputError."""
+    known = np.where(valid, values, np.float32(0))
+    if not (np.rint(known) == known).all() or known.min() < 0 or known.max() > greatest:
+        raise InputError(
+            f"{short_name(path)} is no raster of classes: its values must be whole numbers from 0 to {greatest}."
+        )
+    return np.where(valid, known, NOTHING).astype(np.int32)
+
+
+def legend_of(info: RasterInfo, values: Sequence[int]) -> dict[int, tuple[str, RGBA]]:
+    """Name ("" where unknown) and colour of some classes of a raster."""
+    modality = MODALITIES.get(info.tags.get("TERRANE_MODALITY", ""))
+    known = {c.value: (c.name, c.color) for c in (modality.classes if modality else ())}
+    names = dict(enumerate(category_names(info.path)))
+    result = {}
+    for value in values:
+        name, color = known.get(value, ("", _rgba(PALETTE[value % len(PALETTE)])))
+        result[value] = names.get(value) or name, color
+    return result
 
 
 def _known(read: tuple[npt.NDArray[np.float32], npt.NDArray[np.bool_]]) -> tuple[Any, Any, Any]:
@@ -233,18 +247,25 @@ def _grid(info: RasterInfo) -> Grid:
     return info.grid
 
 
-class _Shapes:
-    """Outlines as they are written, in pixels, and what is measured of them."""
+class Shapes:
+    """Outlines of the patches ``kept`` (n,) as they are written, in pixels, and what is measured of them."""
 
-    def __init__(self, traced: Traced, request: VectorizeRequest, scale: MapScale) -> None:
+    def __init__(
+        self,
+        traced: Traced,
+        scale: MapScale,
+        *,
+        kept: npt.NDArray[np.bool_],
+        simplify: float = 0.0,
+        smooth: int = 0,
+    ) -> None:
         rings = traced.rings
-        chosen = np.flatnonzero(~np.isin(traced.value[rings.patch], list(request.leave_out)))
-        patches = np.flatnonzero(~np.isin(traced.value, list(request.leave_out)))
+        chosen, patches = np.flatnonzero(kept[rings.patch]), np.flatnonzero(kept)
         x, y, bounds = rings.x.astype(np.float64), rings.y.astype(np.float64), rings.first
         area = traced.area
-        if request.simplify > 0 or request.smooth > 0:
+        if simplify > 0 or smooth > 0:
             before = _moments(x, y, bounds, rings.patch, scale, len(area))
-            x, y, bounds = simplify_rings(rings, tolerance=request.simplify, rounds=request.smooth)
+            x, y, bounds = simplify_rings(rings, tolerance=simplify, rounds=smooth)
             # What is gained and lost, weighted where it lies; the pixels' sum is exact.
             area = area + _moments(x, y, bounds, rings.patch, scale, len(area)) - before
         following = successors(bounds) if len(x) else np.zeros(0, np.int64)
@@ -259,7 +280,12 @@ class _Shapes:
             traced.score[patches],
         )
         self.area, self.perimeter = area[patches], perimeter[patches]
-        self.scored = request.confidence is not None
+
+    def wkb(self, grid: Grid) -> list[bytes]:
+        """The outlines as polygons on the map."""
+        t = grid.transform
+        places = np.stack((t.a * self.x + t.b * self.y + t.c, t.d * self.x + t.e * self.y + t.f), axis=1)
+        return polygons_wkb(places, self.bounds, self.outer, reverse=t.a * t.e - t.b * t.d > 0)
 
 
 def _moments(x: Float64, y: Float64, bounds: Int, patch: Int, scale: MapScale, count: int) -> Float64:
@@ -278,10 +304,8 @@ def _moments(x: Float64, y: Float64, bounds: Int, patch: Int, scale: MapScale, c
     return np.bincount(patch, each, count).astype(np.float64)
 
 
-def _features(shapes: _Shapes, source: ClassRaster) -> Features:
-    t, tags = source.grid.transform, source.info.tags
-    flipped = t.a * t.e - t.b * t.d > 0
-    places = np.stack((t.a * shapes.x + t.b * shapes.y + t.c, t.d * shapes.x + t.e * shapes.y + t.f), axis=1)
+def _features(shapes: Shapes, source: ClassRaster, *, scored: bool) -> Features:
+    tags = source.info.tags
     legend = source.legend(np.unique(shapes.value).tolist())
     count = len(shapes.value)
     columns: dict[str, Any] = {
@@ -291,7 +315,7 @@ def _features(shapes: _Shapes, source: ClassRaster) -> Features:
         "perim_m": shapes.perimeter,
         "pixels": shapes.pixels,
     }
-    if shapes.scored:
+    if scored:
         columns["score"] = shapes.score
     columns["model"] = [tags.get("TERRANE_MODEL", "")] * count
     columns["run"] = [_run(tags)] * count
@@ -300,8 +324,7 @@ def _features(shapes: _Shapes, source: ClassRaster) -> Features:
         TERRANE_TASK="vectorize", TERRANE_SOURCE=os.path.basename(source.path), TERRANE_VERSION=version()
     )
     style = class_style([(value, *legend[value]) for value in sorted(legend)])
-    wkb = polygons_wkb(places, shapes.bounds, shapes.outer, reverse=flipped)
-    return Features(source.grid.crs, "Polygon", wkb, columns, kept, style)
+    return Features(source.grid.crs, "Polygon", shapes.wkb(source.grid), columns, kept, style)
 
 
 def _run(tags: Any) -> str:

@@ -11,6 +11,7 @@ from types import ModuleType
 
 from . import (
     classify,
+    compare,
     detect,
     devices,
     embed,
@@ -38,6 +39,7 @@ VERBS: tuple[ModuleType, ...] = (
     recognise,
     embed,
     similar,
+    compare,
     vectorize,
     evaluate,
     inspect,

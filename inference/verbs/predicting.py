@@ -56,7 +56,7 @@ def request_fields(arguments: argparse.Namespace) -> dict[str, Any]:
         "threads": arguments.threads,
         "batch": arguments.batch,
         "options": Options(precision=arguments.precision, stride=arguments.stride),
-        "settings": common.settings_of(arguments.set),
+        "settings": common.settings_of(getattr(arguments, "set", ())),
     }
 
 

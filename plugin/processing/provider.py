@@ -26,6 +26,7 @@ class TerraneProvider(QgsProcessingProvider):
 
     def loadAlgorithms(self) -> None:
         """One line per verb."""
+        from .compare import CompareAlgorithm
         from .embed import EmbedAlgorithm
         from .generate import GenerateAlgorithm
         from .predict import ClassifyAlgorithm, RegressAlgorithm, SegmentAlgorithm
@@ -39,6 +40,7 @@ class TerraneProvider(QgsProcessingProvider):
             ClassifyAlgorithm,
             EmbedAlgorithm,
             SimilarAlgorithm,
+            CompareAlgorithm,
             VectorizeAlgorithm,
         ):
             self.addAlgorithm(algorithm())
