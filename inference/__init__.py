@@ -50,6 +50,7 @@ if TYPE_CHECKING:
     from .tasks.classify import ClassifyRequest, classify, forecast_classify
     from .tasks.detect import DetectRequest, detect, forecast_detect
     from .tasks.embed import EmbedRequest, embed, forecast_embed
+    from .tasks.fewshot import FewShotRequest, FewShotResult, fewshot, forecast_fewshot
     from .tasks.generate import (
         Forecast,
         GenerateRequest,
@@ -65,6 +66,7 @@ if TYPE_CHECKING:
     from .tasks.recognise import RecogniseRequest, forecast_recognise, recognise
     from .tasks.regress import RegressRequest, forecast_regress, regress
     from .tasks.request import output_paths, product_names
+    from .tasks.samples import Sample, Samples, class_name, read_samples
     from .tasks.segment import SegmentRequest, forecast_segment, segment
     from .tasks.similar import SimilarRequest, SimilarResult, similar
     from .tasks.upscale import UpscaleRequest, forecast_upscale, upscale
@@ -142,6 +144,14 @@ __all__ = [
     "PredictResult",
     "RegressRequest",
     "EmbedRequest",
+    "FewShotRequest",
+    "FewShotResult",
+    "Sample",
+    "Samples",
+    "class_name",
+    "fewshot",
+    "forecast_fewshot",
+    "read_samples",
     "SegmentRequest",
     "SimilarRequest",
     "SimilarResult",

@@ -52,16 +52,17 @@ def segment(
     Raises InputError and its kinds before any work; MachineError; Cancelled.
     """
     geo = geo_or_default(geo)
-    plan = _plan(request, geo, engine, verify=engine is None)
+    plan = segment_plan(request, geo, engine, verify=engine is None)
     return run_plan(plan, geo, progress=progress, cancel=cancel, engine=engine)
 
 
 def forecast_segment(request: SegmentRequest, *, geo: Optional[Geo] = None) -> Forecast:
     """What a run will take. Cheap: reads headers, no pixels."""
-    return forecast_plan(_plan(request, geo_or_default(geo), None, verify=False))
+    return forecast_plan(segment_plan(request, geo_or_default(geo), None, verify=False))
 
 
-def _plan(request: SegmentRequest, geo: Geo, engine: Optional[Engine], *, verify: bool) -> Plan:
+def segment_plan(request: SegmentRequest, geo: Geo, engine: Optional[Engine], *, verify: bool) -> Plan:
+    """The work of a request: classes and, if wanted, their probability. Raises InputError and its kinds."""
     plan = plan_for(request, geo, engine.pack if engine else None, verify=verify)
     if is_peer(plan.pack):
         return peer_plan(plan, geo, run=verify or engine is not None)

@@ -7,7 +7,6 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-
 from terrane.inference.errors import Cancelled
 from terrane.inference.logistic import fit_logistic
 from terrane.inference.types import Cancel
