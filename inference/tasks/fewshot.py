@@ -87,7 +87,7 @@ class FewShotResult:
     model: str
     """The model whose features were used."""
     saved: Optional[str]
-    """The id of the model that was kept."""
+    """What to call the model that was kept: its id, or its path where that lies outside of the model folder."""
     device: str
     tiles: int
     seconds: float
@@ -152,7 +152,7 @@ def fewshot(
         report=trained.report,
         classes=tuple((c.name, c.color) for c in pack.classes),
         model=base.id,
-        saved=pack.id if goal is not None else None,
+        saved=_word_for(goal),
         device=engine.device,
         tiles=tiles,
         seconds=time.monotonic() - started,
@@ -210,6 +210,12 @@ def _pack(request: FewShotRequest, training: Training, trained: Trained, base: P
         name=name,
         facts=facts_of(training, trained, base),
     )
+
+
+def _word_for(goal: Optional[Path]) -> Optional[str]:
+    if goal is None:
+        return None
+    return goal.name if goal.parent == registry.user_folder() else str(goal)
 
 
 def _rasters(request: FewShotRequest) -> dict[str, str]:

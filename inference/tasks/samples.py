@@ -216,8 +216,8 @@ def _inside(polygons: Polygons, grid: Grid, geo: Geo) -> tuple[Ids, Ids]:
     ring = polygons[0][0]
     cols, rows = zip(*(grid.transform.invert(x, y) for x, y in ring))
     left, top = math.floor(min(cols)), math.floor(min(rows))
-    box = Window(left, top, math.ceil(max(cols)) - left, math.ceil(max(rows)) - top)
-    window = box.intersection(grid.window) if box.width > 0 and box.height > 0 else None
+    right, bottom = max(math.ceil(max(cols)), left + 1), max(math.ceil(max(rows)), top + 1)
+    window = Window(left, top, right - left, bottom - top).intersection(grid.window)
     if window is None:
         return np.zeros(0, np.int64), np.zeros(0, np.int64)
     step = max(1, math.ceil(math.sqrt(window.width * window.height / _LARGEST_WINDOW)))

@@ -17,6 +17,8 @@ from ..types import Cancel, Window
 
 MOST = 100
 _MOST_CELLS = 4_000_000
+_BESIDE = 1.5
+"""Cells: further than a diagonal neighbour, nearer than the next but one."""
 
 Float64 = npt.NDArray[np.float64]
 
@@ -33,8 +35,9 @@ def suggest(
     """At most ``count`` points with rank (from 1) and score (mean uncertainty around them, 0 to 1).
 
     The map is looked at in cells of ``cell`` × ``cell`` pixels, so that mixed pixels along edges count less
-    than areas. No two points, and none and a place of ``taken`` (rows, columns), are closer than half the
-    side that each would have if ``count`` squares shared the map. Raises Cancelled.
+    than areas. No two points are closer than half the side that each would have if ``count``
+    squares shared the map, and none lies in or beside the cell of a place of ``taken`` (rows, columns).
+    Raises Cancelled.
     """
     info = geo.describe(uncertainty)
     grid = info.grid
@@ -45,7 +48,7 @@ def suggest(
     apart = max(2.0, 0.5 * math.sqrt(means.size / max(count, 1)))
     free = np.where(np.isfinite(means), means, -1.0)
     for row, col in zip(*taken):
-        _clear(free, int(row) // cell, int(col) // cell, apart)
+        _clear(free, int(row) // cell, int(col) // cell, _BESIDE)
     shapes, scores = [], []
     while len(shapes) < count:
         row, col = divmod(int(free.argmax()), free.shape[1])
