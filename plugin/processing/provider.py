@@ -27,6 +27,7 @@ class TerraneProvider(QgsProcessingProvider):
     def loadAlgorithms(self) -> None:
         """One line per verb."""
         from .embed import EmbedAlgorithm
+        from .fewshot import FewShotAlgorithm
         from .generate import GenerateAlgorithm
         from .predict import ClassifyAlgorithm, RegressAlgorithm, SegmentAlgorithm
         from .similar import SimilarAlgorithm
@@ -39,6 +40,7 @@ class TerraneProvider(QgsProcessingProvider):
             ClassifyAlgorithm,
             EmbedAlgorithm,
             SimilarAlgorithm,
+            FewShotAlgorithm,
             VectorizeAlgorithm,
         ):
             self.addAlgorithm(algorithm())
