@@ -203,6 +203,8 @@ _HOMES = {
     ".registry": "cards find_model=find is_starter models_folder=user_folder",
     ".runtime": "available_devices",
     ".tasks.embed": "EmbedRequest embed forecast_embed",
+    ".tasks.fewshot": "FewShotRequest FewShotResult fewshot forecast_fewshot",
+    ".tasks.samples": "Sample Samples class_name read_samples",
     ".tasks.generate": "Forecast GenerateRequest GenerateResult calibrate forecast generate",
     ".tasks.classify": "ClassifyRequest classify forecast_classify",
     ".tasks.detect": "DetectRequest detect forecast_detect",

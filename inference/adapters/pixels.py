@@ -64,7 +64,7 @@ def normalised_difference(a: Floats, b: Floats) -> Floats:
     """(a - b) / (a + b) from -1 to 1, and 0 where the sum is not positive."""
     total = a + b
     ratio = np.divide(a - b, total, out=np.zeros_like(total), where=total > 0)
-    return np.clip(ratio, -1, 1)
+    return np.asarray(np.clip(ratio, -1, 1), np.float32)
 
 
 def upsampler(patches: int, patch: int) -> Floats:

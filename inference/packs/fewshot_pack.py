@@ -129,7 +129,7 @@ def save(pack: Pack, classifier: Classifier, goal: Path, *, overwrite: bool = Fa
             for file in _files(pack):
                 (made / file).parent.mkdir(parents=True, exist_ok=True)
                 shutil.copyfile(pack.root / file, made / file)
-            np.savez(made / CLASSIFIER, **classifier.arrays())  # type: ignore[arg-type]
+            np.savez(made / CLASSIFIER, **classifier.arrays())
             (made / "README.md").write_text(_card(pack), encoding="utf-8")
             write_pack(made, _manifest(pack))
             if goal.exists():

@@ -88,8 +88,11 @@ class FewShotResult:
     """The model whose features were used."""
     saved: Optional[str]
     """What to call the model that was kept: its id, or its path where that lies outside of the model folder."""
+    preset: str
     device: str
     tiles: int
+    skipped: int
+    """Tiles without a single valid pixel."""
     seconds: float
     training_seconds: float
     peak_rss_mb: Optional[float]
@@ -105,8 +108,10 @@ class FewShotResult:
             "report": self.report.to_json(),
             "model": self.model,
             "saved": self.saved,
+            "preset": self.preset,
             "device": self.device,
             "tiles": self.tiles,
+            "skipped": self.skipped,
             "seconds": round(self.seconds, 2),
             "training_seconds": round(self.training_seconds, 2),
             "peak_rss_mb": None if self.peak_rss_mb is None else round(self.peak_rss_mb),
@@ -142,7 +147,7 @@ def fewshot(
     took = time.monotonic() - started
     pack = _pack(request, training, trained, base)
     made = Engine(pack, FewShot(pack, engine.runtime, trained.classifier, engine.adapter), engine.runtime)
-    outputs, tiles, warnings = _map(request, trained, made, geo, progress, cancel)
+    outputs, (tiles, skipped), warnings = _map(request, trained, made, geo, progress, cancel)
     cancel.raise_if_set()
     if goal is not None:
         save(pack, trained.classifier, goal, overwrite=request.overwrite)
@@ -153,8 +158,10 @@ def fewshot(
         classes=tuple((c.name, c.color) for c in pack.classes),
         model=base.id,
         saved=_word_for(goal),
+        preset=request.preset,
         device=engine.device,
         tiles=tiles,
+        skipped=skipped,
         seconds=time.monotonic() - started,
         training_seconds=took,
         peak_rss_mb=peak_rss_mb(),
@@ -234,10 +241,10 @@ def _map(
     geo: Geo,
     progress: Optional[ProgressCallback],
     cancel: Cancel,
-) -> tuple[dict[str, str], int, tuple[str, ...]]:
-    """Make what there are outputs for: their paths, the tiles, and warnings."""
+) -> tuple[dict[str, str], tuple[int, int], tuple[str, ...]]:
+    """Make what there are outputs for: their paths, tiles and those skipped, and warnings."""
     if not request.outputs:
-        return {}, 0, ()
+        return {}, (0, 0), ()
     rasters, places = _rasters(request), request.outputs.get(SUGGESTIONS)
     with ExitStack() as stack:
         inner = dict(rasters)
@@ -257,7 +264,7 @@ def _map(
             _write_places(request, trained, inner, plan, places, geo, cancel)
     warnings = tuple(dict.fromkeys(result.warnings))
     made = {**rasters, **({SUGGESTIONS: places} if places else {})}
-    return made, result.tiles, warnings
+    return made, (result.tiles, result.skipped), warnings
 
 
 def _uncertainty(plan: Plan, outputs: Mapping[str, str]) -> tuple[Product, ...]:

@@ -49,7 +49,8 @@ def suggest(
     free = np.where(np.isfinite(means), means, -1.0)
     for row, col in zip(*taken):
         _clear(free, int(row) // cell, int(col) // cell, _BESIDE)
-    shapes, scores = [], []
+    shapes: list[bytes] = []
+    scores: list[float] = []
     while len(shapes) < count:
         row, col = divmod(int(free.argmax()), free.shape[1])
         score = float(free[row, col])

@@ -9,6 +9,7 @@ from typing import Any
 def panels() -> list[tuple[str, Any]]:
     """(title, class) of each panel, in the order of their tabs."""
     from ..i18n import tr
+    from .fewshot import FewShotPanel
     from .generate import GeneratePanel
     from .runs import RunsPanel
     from .segment import SegmentPanel
@@ -18,5 +19,6 @@ def panels() -> list[tuple[str, Any]]:
         (tr("Generate"), GeneratePanel),
         (tr("Segment"), SegmentPanel),
         (tr("Similar"), SimilarPanel),
+        (tr("Few-shot"), FewShotPanel),
         (tr("Runs"), RunsPanel),
     ]
