@@ -55,9 +55,10 @@ class Place:
 
 
 class ClassesBox(QWidget):
-    """Emits ``changed`` when there are other classes or places."""
+    """Emits ``changed`` when there are other places, ``listed`` when there are other classes."""
 
     changed = pyqtSignal()
+    listed = pyqtSignal()
 
     def __init__(self, iface: Any, parent: Optional[QWidget] = None) -> None:
         super().__init__(parent)
@@ -182,6 +183,8 @@ class ClassesBox(QWidget):
             free = [color for color in PALETTE if color not in used]
             self.colors[name] = free[0] if free else PALETTE[len(self.colors) % len(PALETTE)]
         self._say(name)
+        self.note.say("")
+        self.listed.emit()
 
     def add_place(self, geometry: QgsGeometry) -> None:
         """A place of the chosen class was marked, in the map's CRS."""
@@ -219,8 +222,7 @@ class ClassesBox(QWidget):
             self.places = [place for place in self.places if place.name != name]
             self._say()
             self._remark()
-            if had:
-                self.changed.emit()
+            (self.changed if had else self.listed).emit()
 
     def _changed(self) -> None:
         self.note.say("")

@@ -35,6 +35,8 @@ class FewShotRunner(Runner):
 
     result: Any = None
     made: tuple[str, ...] = ()
+    quiet = False
+    """Whether a run ends without a message: it came of a click, and the map shows that it is done."""
 
     def work(self, request: Any, *, progress: Any, cancel: Any, geo: Any) -> Any:
         """See Runner."""
@@ -53,6 +55,13 @@ class FewShotRunner(Runner):
         added = fewshot.add(result.outputs, result.classes, title, replacing=self.made)
         self.result, self.made = result, added.layers
         return added
+
+    def _show(self, result: Any, title: str, licence: str) -> None:
+        if not self.quiet:
+            super()._show(result, title, licence)
+            return
+        self.add(result, title, licence)
+        self._bench.log_result(result)
 
 
 class FewShotPanel(QWidget):
@@ -112,7 +121,8 @@ class FewShotPanel(QWidget):
         for box in (self.inputs, self.area):
             box.changed.connect(self.refresh)
         self.classes.changed.connect(self._marked)
-        self.model_name.textChanged.connect(lambda: self.refresh())
+        self.classes.listed.connect(self.refresh)
+        self.model_name.textChanged.connect(self.refresh)
         self.model_name.returnPressed.connect(self.save_model)
         self.save.clicked.connect(self.save_model)
         self.bench.models.changed.connect(self._model_changed)
@@ -161,7 +171,7 @@ class FewShotPanel(QWidget):
         self.inputs.offer(tuple(card.inputs) if card is not None and able else ())
         self.refresh()
 
-    def refresh(self) -> None:
+    def refresh(self, *_: Any) -> None:
         """Forecast the map, and say next to each field what keeps it from starting."""
         if not self._ready or not self.isVisible():
             return
@@ -269,6 +279,7 @@ class FewShotPanel(QWidget):
             self._start(view=False)
 
     def _start(self, *, view: bool) -> None:
+        self.runner.quiet = view
         folder = self.runner.folder(keep=False)
         request = self._request(folder, view=view)
         self.runner.start(request, self.inputs.geo, title=self.inputs.first.title, licence="", temporary=True)

@@ -59,8 +59,8 @@ def places(per_class=6):
     rng, classes, found = np.random.default_rng(1), truth(), []
     for value, name in enumerate(NAMES):
         rows, cols = np.nonzero(classes == value)
-        for k in rng.permutation(len(rows))[:per_class]:
-            found.append((name, CORNER[0] + 10 * (cols[k] + 0.5), CORNER[1] - 10 * (rows[k] + 0.5)))
+        kept = rng.permutation(len(rows))[:per_class]
+        found += [(name, CORNER[0] + 10 * (cols[k] + 0.5), CORNER[1] - 10 * (rows[k] + 0.5)) for k in kept]
     return found
 
 
@@ -123,16 +123,15 @@ def test_the_algorithm_maps_and_tells_how_well(provider, layer, tmp_path, crs):
 
 def test_the_model_is_kept_and_runs_without_samples(provider, layer, tmp_path):
     one, two = str(tmp_path / "one.tif"), str(tmp_path / "two.tif")
-    _, log = run(
-        provider, INPUT=layer, MODEL="toy", SAMPLES=samples_layer(), CLASS_FIELD="kind", SAVE_MODEL=str(tmp_path / "kept-here"),
-        OUTPUT_CLASSES=one,
-    )  # fmt: skip
+    kept = str(tmp_path / "kept-here")
+    fields = {"INPUT": layer, "MODEL": "toy", "SAMPLES": samples_layer(), "CLASS_FIELD": "kind"}
+    _, log = run(provider, **fields, SAVE_MODEL=kept, OUTPUT_CLASSES=one)
     assert "Kept as the model" in log
     algorithm = provider.algorithm("segment").create()
     context, feedback = QgsProcessingContext(), QgsProcessingFeedback()
     context.setProject(QgsProject.instance())
     _, done = algorithm.run(
-        {"INPUT": layer, "MODEL": str(tmp_path / "kept-here"), "OUTPUT_CLASSES": two},
+        {"INPUT": layer, "MODEL": kept, "OUTPUT_CLASSES": two},
         context,
         feedback,
         {},
@@ -209,10 +208,10 @@ def test_clicks_become_a_map_of_the_view(panel, plugin, window):
     assert panel.classes._marks.count == 18
     assert [panel.classes.list.item(i).text() for i in range(3)] == [f"{name} · 6 places" for name in NAMES]
     panel.area.choose("layer")
-    pump(lambda: panel.bar.button.isEnabled())
+    pump(panel.bar.button.isEnabled)
     panel.bar.button.click()
     finish(plugin)
-    pump(lambda: panel.report.isVisible())
+    pump(panel.report.isVisible)
     assert "right, tested on 18 pixels" in panel.report.words.text()
     table = panel.report.table
     assert (table.rowCount(), table.columnCount()) == (3, 4)
@@ -273,7 +272,7 @@ def test_the_panel_keeps_a_model(panel, plugin, window, dock, monkeypatch, tmp_p
     mark(panel, window, places())
     assert not panel.save.isEnabled()
     panel.model_name.setText("My fields")
-    pump(lambda: panel.save.isEnabled())
+    pump(panel.save.isEnabled)
     panel.save.click()
     finish(plugin)
     pump(lambda: any("Kept as the model my-fields" in text for text in messages(window)))
@@ -281,7 +280,7 @@ def test_the_panel_keeps_a_model(panel, plugin, window, dock, monkeypatch, tmp_p
     assert any("My fields" in text for text in items)
     # A second one of that name is refused in a sentence.
     panel.model_name.setText("My fields")
-    pump(lambda: panel.save.isEnabled())
+    pump(panel.save.isEnabled)
     panel.save.click()
     finish(plugin)
     pump(lambda: any("already" in text for text in messages(window)))
@@ -302,7 +301,7 @@ def test_cancel_leaves_nothing(panel, plugin, window, dock):
     panel.at_once.setChecked(False)
     mark(panel, window, places())
     panel.area.choose("layer")
-    pump(lambda: panel.bar.button.isEnabled())
+    pump(panel.bar.button.isEnabled)
     before = set(QgsProject.instance().mapLayers())
     panel.bar.button.click()
     pump(lambda: panel.runner.task is not None)
