@@ -36,6 +36,13 @@ def product_word(product: str) -> str:
     return predictions.product_word(product)
 
 
+def layer_word(product: str) -> str:
+    """The name of a result layer."""
+    if product in (UNCERTAINTY, SUGGESTIONS):
+        return product_word(product)
+    return predictions.layer_word(product, predictions.Model(""))
+
+
 def meaning(product: str) -> str:
     """What a product holds."""
     if product == UNCERTAINTY:
@@ -105,9 +112,9 @@ def open_result(
 ) -> QgsMapLayer:
     """A result as a layer with name, style and metadata. It is not added to the project."""
     if product == SUGGESTIONS:
-        layer: QgsMapLayer = QgsVectorLayer(path, product_word(product), "ogr")
+        layer: QgsMapLayer = QgsVectorLayer(path, layer_word(product), "ogr")
     else:
-        layer = QgsRasterLayer(path, product_word(product), "gdal")
+        layer = QgsRasterLayer(path, layer_word(product), "gdal")
     if layer.isValid():
         finish(layer, product, classes, scene=scene)
     return layer

@@ -37,7 +37,7 @@ class FewShotStyler(Styler):
     def postProcessLayer(self, layer: Any, _context: Any, _feedback: Any) -> None:
         """See QgsProcessingLayerPostProcessorInterface (main thread)."""
         if layer.isValid():
-            layer.setName(maps.product_word(self._product))
+            layer.setName(maps.layer_word(self._product))
             maps.finish(layer, self._product, self._classes)
             layer.triggerRepaint()
 
@@ -217,7 +217,7 @@ class FewShotAlgorithm(SceneAlgorithm):
 
     def layer_name(self, product: str) -> str:
         """See SceneAlgorithm."""
-        return maps.product_word(product)
+        return maps.layer_word(product)
 
     def work(self, request: Any, *, progress: Any, cancel: Any, geo: Any) -> Any:
         """See SceneAlgorithm."""
