@@ -123,15 +123,8 @@ def open_result(
 def finish(layer: QgsMapLayer, product: str, classes: Sequence[tuple[str, str]], *, scene: str = "") -> None:
     """Style and metadata of a result layer."""
     if product == SUGGESTIONS:
-        symbol = QgsMarkerSymbol.createSimple(
-            {
-                "name": "cross2",
-                "color": "#ffd400",
-                "outline_color": "#1a1a1a",
-                "outline_width": "0.9",
-                "size": "4",
-            }
-        )
+        looks = {"name": "cross_fill", "angle": "45", "color": "#ffd400", "outline_color": "#1a1a1a"}
+        symbol = QgsMarkerSymbol.createSimple({**looks, "outline_width": "0.4", "size": "4.5"})
         layer.setRenderer(QgsSingleSymbolRenderer(symbol))
         return
     if product == UNCERTAINTY:

@@ -19,6 +19,7 @@ from qgis.PyQt.QtCore import Qt, pyqtSignal
 from qgis.PyQt.QtGui import QColor, QIcon, QPixmap
 from qgis.PyQt.QtWidgets import (
     QAbstractItemView,
+    QColorDialog,
     QGridLayout,
     QHBoxLayout,
     QLineEdit,
@@ -43,6 +44,15 @@ PALETTE = (
 )
 """As the engine colours classes without a colour: Paul Tol's schemes, safe for colour-blind eyes."""
 _ROWS = 4
+_ALIKE = {
+    "forest": "trees",
+    "wood": "trees",
+    "fields": "crops",
+    "field": "crops",
+    "city": "built",
+    "lake": "water",
+}
+"""What users call land cover, to the word that its table has."""
 
 
 @dataclass(frozen=True)
@@ -82,7 +92,7 @@ class ClassesBox(QWidget):
         self.new = QPushButton(tr("Add"), self)
         self.list = QListWidget(self)
         self.list.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
-        self.list.setToolTip(tr("The class that the next places belong to."))
+        self.list.setToolTip(tr("The class that the next places belong to. Double-click changes its colour."))
         self.point = QPushButton(tr("Points"), self)
         self.point.setCheckable(True)
         self.point.setToolTip(
@@ -123,6 +133,7 @@ class ClassesBox(QWidget):
         self.new.clicked.connect(self.add_typed)
         self.name.returnPressed.connect(self.add_typed)
         self.list.currentItemChanged.connect(lambda *_: self._color_tool())
+        self.list.itemDoubleClicked.connect(lambda _: self.choose_color())
         self.point.toggled.connect(lambda on: self._use(self._points, self.polygon, on=on))
         self.polygon.toggled.connect(lambda on: self._use(self._polygons, self.point, on=on))
         self.selected.clicked.connect(self.take_selection)
@@ -179,9 +190,7 @@ class ClassesBox(QWidget):
             self.name.setFocus()
             return
         if name not in self.colors:
-            used = set(self.colors.values())
-            free = [color for color in PALETTE if color not in used]
-            self.colors[name] = free[0] if free else PALETTE[len(self.colors) % len(PALETTE)]
+            self.colors[name] = _color_for(name, set(self.colors.values()), len(self.colors))
         self._say(name)
         self.note.say("")
         self.listed.emit()
@@ -272,6 +281,20 @@ class ClassesBox(QWidget):
         self.undo.setEnabled(bool(self.places))
         self._color_tool()
 
+    def choose_color(self) -> None:
+        """Ask for another colour of the chosen class."""
+        name = self.chosen
+        color = QColorDialog.getColor(QColor(self.colors[name]), self, name) if name else QColor()
+        if color.isValid():
+            self.set_color(name, color.name())
+
+    def set_color(self, name: str, color: str) -> None:
+        """Give a class another colour (#RRGGBB)."""
+        self.colors[name] = color
+        self._say()
+        self._remark()
+        self.listed.emit()
+
     def close_tools(self) -> None:
         """Leave nothing of ours on the map (the plugin is being unloaded)."""
         self._canvas.destinationCrsChanged.disconnect(self._remark)
@@ -280,3 +303,16 @@ class ClassesBox(QWidget):
             tool.cancel()
         self._polygons.remove()
         self._marks.clear()
+
+
+def _color_for(name: str, used: set[str], number: int) -> str:
+    """The colour that land cover of this name has elsewhere in Terrane, else the palette's next."""
+    from ...inference import MODALITIES
+
+    for known in MODALITIES["LULC"].classes:
+        words = set(known.name.lower().split())
+        color = "#{:02X}{:02X}{:02X}".format(*known.color[:3])
+        if words & {name.lower(), name.lower() + "s", _ALIKE.get(name.lower(), "")} and color not in used:
+            return color
+    free = [color for color in PALETTE if color not in used]
+    return free[0] if free else PALETTE[number % len(PALETTE)]

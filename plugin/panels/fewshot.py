@@ -26,8 +26,13 @@ from .run_bar import RunBar
 from .running import Runner
 from .starter_note import StarterNote
 
-_AT_ONCE = 60
-"""Tiles of a view up to which it is mapped after each click; more take longer than a user waits."""
+_AT_ONCE_S = 12.0
+_AT_ONCE_TILES = 150
+"""Up to so many seconds, or tiles where the time is not known yet, a view is mapped after each place: more
+is longer than a user waits."""
+
+_PLACE = "COORDS"
+"""Of a model's inputs, where the image lies: nothing that tells classes apart."""
 
 
 class FewShotRunner(Runner):
@@ -168,7 +173,8 @@ class FewShotPanel(QWidget):
     def _model_changed(self) -> None:
         card = self.bench.models.card
         able = card is not None and "embed" in card.tasks
-        self.inputs.offer(tuple(card.inputs) if card is not None and able else ())
+        takes = tuple(card.inputs) if card is not None and able else ()
+        self.inputs.offer(tuple(modality for modality in takes if modality != _PLACE))
         self.refresh()
 
     def refresh(self, *_: Any) -> None:
@@ -264,11 +270,15 @@ class FewShotPanel(QWidget):
         if self.inputs.first.scene is None or not self.bench.models.runtime_ready:
             return
         try:
-            tiles = forecast_fewshot(self._request("", view=True), geo=self.inputs.geo).tiles
+            seen = forecast_fewshot(self._request("", view=True), geo=self.inputs.geo)
         except TerraneError:
             return  # refresh has said why, next to the field
-        if tiles <= _AT_ONCE:
+        quick = seen.tiles <= _AT_ONCE_TILES if seen.seconds is None else seen.seconds <= _AT_ONCE_S
+        if quick:
             self._start(view=True)
+            return
+        self.hint.setText(tr("The view is too large to be mapped after each place: zoom in, or press Map."))
+        self.hint.show()
 
     def run(self) -> None:
         """Map the area that is chosen."""

@@ -22,6 +22,8 @@ from .field import wrapped
 
 _RIGHT = QColor(34, 136, 51, 70)
 _WRONG = QColor(238, 102, 119, 70)
+_WIDEST = 12
+"""Characters of a class in front of its row; tooltips have them all."""
 
 
 class ReportBox(QWidget):
@@ -36,7 +38,11 @@ class ReportBox(QWidget):
         self.table.setToolTip(
             tr("Tested pixels. Rows: what they are; columns: what the model took them for. F1: 1 is perfect.")
         )
-        self.table.horizontalHeader().setSectionResizeMode(QHeaderView.ResizeMode.Stretch)
+        for header in (self.table.horizontalHeader(), self.table.verticalHeader()):
+            header.setTextElideMode(Qt.TextElideMode.ElideRight)
+            header.setDefaultAlignment(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter)
+        self.table.verticalHeader().setMaximumWidth(_WIDEST * self.fontMetrics().averageCharWidth())
+        self.table.verticalHeader().setDefaultSectionSize(round(1.6 * self.fontMetrics().height()))
         self.table.setVerticalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 4, 0, 0)
@@ -54,6 +60,13 @@ class ReportBox(QWidget):
         self.table.setColumnCount(len(names) + 1)
         self.table.setVerticalHeaderLabels(names)
         self.table.setHorizontalHeaderLabels([*names, "F1"])
+        for place, name in enumerate(names):
+            self.table.horizontalHeaderItem(place).setToolTip(name)
+            self.table.verticalHeaderItem(place).setToolTip(name)
+        self.table.horizontalHeader().setSectionResizeMode(QHeaderView.ResizeMode.Stretch)
+        self.table.horizontalHeader().setSectionResizeMode(
+            len(names), QHeaderView.ResizeMode.ResizeToContents
+        )
         for row, (counts, f1) in enumerate(zip(report.confusion, report.f1)):
             for col, count in enumerate(counts):
                 color = _RIGHT if row == col else _WRONG
