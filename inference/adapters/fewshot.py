@@ -67,12 +67,12 @@ class FewShot(Adapter):
             cancel.raise_if_set()
         rule = self._classifier.rule
         if isinstance(rule, Logistic):
-            return softmax(self._logits(rule, grids, bands))
+            return np.asarray(softmax(self._logits(rule, grids, bands)), np.float32)
         answers = []
         for grid, tile in zip(to_pixels(grids, self.pack.patch), bands):
             rows = np.concatenate((grid, tile)).reshape(len(grid) + len(tile), -1).T
             answers.append(rule.probabilities(rows).T.reshape(-1, *tile.shape[1:]))
-        return np.stack(answers).astype(np.float32)
+        return np.asarray(np.stack(answers), np.float32)
 
     def features(
         self, images: Mapping[str, Images], preset: Preset, *, cancel: Optional[Cancel] = None

@@ -91,4 +91,4 @@ def vectors_at(
     """The features (n, D + bands) of some pixels of one tile: ``grid`` (D, t, t), ``bands`` (m, T, T)."""
     matrix = upsampler(grid.shape[-1], patch)
     deep = np.einsum("nt,dts,ns->nd", matrix[rows], grid, matrix[cols], optimize=True)
-    return np.concatenate((deep, bands[:, rows, cols].T), axis=1).astype(np.float32)
+    return np.asarray(np.concatenate((deep, bands[:, rows, cols].T), axis=1), np.float32)

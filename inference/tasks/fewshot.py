@@ -177,15 +177,8 @@ def forecast_fewshot(request: FewShotRequest, *, geo: Optional[Geo] = None) -> F
     inputs = {name: spec for name, spec in base.inputs.items() if name in modalities}
     pack = replace(base, tasks=("segment",), inputs=inputs, classes=request.samples.classes())
     outputs = dict(_rasters(request)) or {CLASSES: ""}
-    plan = segment_plan(_segmenting(request, outputs), geo_or_default(geo), _Only(pack), verify=False)
+    plan = segment_plan(_segmenting(request, outputs), geo_or_default(geo), pack, verify=False, run=False)
     return forecast_plan(replace(plan, products=(*plan.products, *_uncertainty(plan, outputs))))
-
-
-@dataclass(frozen=True)
-class _Only:
-    """Stands where an engine could be, with nothing but a pack."""
-
-    pack: Pack
 
 
 def _check(request: FewShotRequest, base: Pack) -> Training:
@@ -257,7 +250,7 @@ def _map(
         if not inner[CLASSES]:
             scratch = stack.enter_context(tempfile.TemporaryDirectory(prefix="terrane-"))
             inner[CLASSES] = os.path.join(scratch, "classes.tif")
-        plan = segment_plan(_segmenting(request, inner), geo, engine, verify=False)
+        plan = segment_plan(_segmenting(request, inner), geo, engine.pack, verify=False, run=True)
         plan = replace(plan, products=(*plan.products, *_uncertainty(plan, inner)))
         result = run_plan(plan, geo, progress=progress, cancel=cancel, engine=engine)
         if places:

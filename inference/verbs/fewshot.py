@@ -101,7 +101,8 @@ def run(arguments: argparse.Namespace) -> int:
 
 def _request(arguments: argparse.Namespace, folder: str) -> FewShotRequest:
     from ..io import default_geo
-    from ..tasks.fewshot import CLASSES, PROBABILITY, SUGGESTIONS, UNCERTAINTY, FewShotRequest
+    from ..tasks.fewshot import SUGGESTIONS, UNCERTAINTY, FewShotRequest
+    from ..tasks.peer import CLASSES, PROBABILITY
     from ..tasks.request import output_paths
     from ..tasks.samples import read_samples
 

@@ -190,7 +190,7 @@ class ClassesBox(QWidget):
             self.name.setFocus()
             return
         if name not in self.colors:
-            self.colors[name] = _color_for(name, set(self.colors.values()), len(self.colors))
+            self.colors[name] = _color_for(name, set(self.colors.values()))
         self._say(name)
         self.note.say("")
         self.listed.emit()
@@ -305,14 +305,20 @@ class ClassesBox(QWidget):
         self._marks.clear()
 
 
-def _color_for(name: str, used: set[str], number: int) -> str:
-    """The colour that land cover of this name has elsewhere in Terrane, else the palette's next."""
+def _color_for(name: str, used: set[str]) -> str:
+    """The colour that land cover of this name has elsewhere in Terrane, else the one of the palette that is
+    least like those in use."""
     from ...inference import MODALITIES
 
+    asked = set(name.lower().split())
+    asked |= {_ALIKE.get(word, word) for word in asked}
     for known in MODALITIES["LULC"].classes:
-        words = set(known.name.lower().split())
-        color = "#{:02X}{:02X}{:02X}".format(*known.color[:3])
-        if words & {name.lower(), name.lower() + "s", _ALIKE.get(name.lower(), "")} and color not in used:
+        color = QColor(*known.color[:3]).name()
+        if asked & set(known.name.lower().split()) and color not in used:
             return color
-    free = [color for color in PALETTE if color not in used]
-    return free[0] if free else PALETTE[number % len(PALETTE)]
+    return max(PALETTE, key=lambda color: min((_apart(color, other) for other in used), default=0))
+
+
+def _apart(one: str, other: str) -> int:
+    a, b = QColor(one), QColor(other)
+    return (a.red() - b.red()) ** 2 + (a.green() - b.green()) ** 2 + (a.blue() - b.blue()) ** 2

@@ -48,7 +48,7 @@ class FewShotRunner(Runner):
         from ...inference import fewshot as run
 
         made = run(request, progress=progress, cancel=cancel, geo=geo)
-        return replace(made, outputs={**made.outputs, fewshot.SUGGESTIONS: made.features})
+        return replace(made, outputs={**made.outputs, fewshot.SUGGESTIONS: str(made.features)})
 
     def names(self, products: list[str]) -> list[str]:
         """See Runner."""

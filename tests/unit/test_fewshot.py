@@ -16,6 +16,7 @@ from rasters import CORNER, read, write_scene
 from terrane.inference import cli, registry
 from terrane.inference.adapters.pixels import normalised_difference, to_pixels, upsampler, vectors_at
 from terrane.inference.errors import Cancelled, ExtentError, InputError, ModelError, OutputError, PackError
+from terrane.inference.forest import Forest
 from terrane.inference.io import default_geo, wkb
 from terrane.inference.io.base import Features, OutputSpec
 from terrane.inference.io.scene import open_scene
@@ -449,3 +450,30 @@ def test_on_the_command_line(tmp_path: Path, toy: Pack, capsys: pytest.CaptureFi
     )
     assert (read(tmp_path / "o2" / "s2_classes.tif") == read(tmp_path / "out" / "s2_classes.tif")).all()
     assert cli.main([*words, "--forecast", "--json", "--overwrite"]) == 0
+
+
+def grown(features: Any, labels: np.ndarray, classes: int, **_: Any) -> Forest:
+    """A forest that is a stump per class: trained by hand, for machines without scikit-learn."""
+    means = np.stack([np.asarray(features)[labels == k].mean(axis=0) for k in range(classes)])
+    best = int(np.argmax(means.std(axis=0) / (1 + means.mean(axis=0).__abs__())))
+    order = np.argsort(means[:, best])
+    cuts = [(means[a, best] + means[b, best]) / 2 for a, b in zip(order, order[1:])]
+    # 0: first cut, 1: leaf, 2: second cut, 3 and 4: leaves.
+    values = np.zeros((5, classes), np.float32)
+    values[1, order[0]] = values[3, order[1]] = values[4, order[2]] = 1
+    left, right = np.array([1, -1, 3, -1, -1]), np.array([2, -1, 4, -1, -1])
+    feature, cut = np.full(5, best), np.array([cuts[0], 0, cuts[1], 0, 0], float)
+    return Forest(np.array([0]), left, right, feature, cut, values, np.asarray(features).shape[1])
+
+
+def test_a_forest_is_kept_and_asked_like_any_other(
+    tmp_path: Path, toy: Pack, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("terrane.inference.tasks.training.fit_forest", grown)
+    request = request_of(tmp_path, toy, classifier="forest", save_model="wood", products=("classes",))
+    fewshot(request)
+    assert (read(tmp_path / "classes.tif")[0] == truth()).mean() > 0.6
+    assert registry.find("wood").training["fewshot"]["classifier"] == "forest"
+    again = tmp_path / "again.tif"
+    segment(SegmentRequest(request.scenes, {"classes": str(again)}, model="wood"))
+    assert (read(again) == read(tmp_path / "classes.tif")).all()
