@@ -53,6 +53,7 @@ if TYPE_CHECKING:
     from .tasks.compare import CompareRequest, CompareResult, compare
     from .tasks.detect import DetectRequest, detect, forecast_detect
     from .tasks.embed import EmbedRequest, embed, forecast_embed
+    from .tasks.fewshot import FewShotRequest, FewShotResult, fewshot, forecast_fewshot
     from .tasks.generate import (
         Forecast,
         GenerateRequest,
@@ -68,6 +69,7 @@ if TYPE_CHECKING:
     from .tasks.recognise import RecogniseRequest, forecast_recognise, recognise
     from .tasks.regress import RegressRequest, forecast_regress, regress
     from .tasks.request import output_paths, product_names
+    from .tasks.samples import Sample, Samples, class_name, read_samples
     from .tasks.segment import SegmentRequest, forecast_segment, segment
     from .tasks.similar import SimilarRequest, SimilarResult, similar
     from .tasks.upscale import UpscaleRequest, forecast_upscale, upscale
@@ -148,6 +150,14 @@ __all__ = [
     "PredictResult",
     "RegressRequest",
     "EmbedRequest",
+    "FewShotRequest",
+    "FewShotResult",
+    "Sample",
+    "Samples",
+    "class_name",
+    "fewshot",
+    "forecast_fewshot",
+    "read_samples",
     "SegmentRequest",
     "SimilarRequest",
     "SimilarResult",
@@ -202,6 +212,8 @@ _HOMES = {
     ".registry": "cards find_model=find is_starter models_folder=user_folder",
     ".runtime": "available_devices",
     ".tasks.embed": "EmbedRequest embed forecast_embed",
+    ".tasks.fewshot": "FewShotRequest FewShotResult fewshot forecast_fewshot",
+    ".tasks.samples": "Sample Samples class_name read_samples",
     ".tasks.generate": "Forecast GenerateRequest GenerateResult calibrate forecast generate",
     ".tasks.classify": "ClassifyRequest classify forecast_classify",
     ".tasks.change_kinds": "Pair recognise_pair",

@@ -25,6 +25,7 @@ def _first(*candidates: str) -> Any:
 
 RASTER_LAYER = _first("Qgis.LayerType.Raster", "QgsMapLayerType.RasterLayer")
 RASTER_FILTER = _first("Qgis.LayerFilter.RasterLayer", "QgsMapLayerProxyModel.RasterLayer")
+POINT_GEOMETRY = _first("Qgis.GeometryType.Point", "QgsWkbTypes.PointGeometry")
 POLYGON_GEOMETRY = _first("Qgis.GeometryType.Polygon", "QgsWkbTypes.PolygonGeometry")
 LINE_GEOMETRY = _first("Qgis.GeometryType.Line", "QgsWkbTypes.LineGeometry")
 TYPE_RASTER = _first("Qgis.ProcessingSourceType.Raster", "QgsProcessing.TypeRaster")

@@ -7,14 +7,15 @@ from ..errors import ModelError
 from ..packs.manifest import Pack
 from ..runtime.base import Runtime
 from .base import Adapter, TileKey
+from .fewshot import FewShot
 from .finetuned import FineTuned
 from .peer import Peer
 from .terramind import TerraMind
 
-FAMILIES: dict[str, type[Adapter]] = {cls.family: cls for cls in (TerraMind, FineTuned, Peer)}
+FAMILIES: dict[str, type[Adapter]] = {cls.family: cls for cls in (TerraMind, FineTuned, Peer, FewShot)}
 """Every family this version knows: a new one is one more class here."""
 
-__all__ = ["FAMILIES", "Adapter", "FineTuned", "Peer", "TerraMind", "TileKey", "adapter_for"]
+__all__ = ["FAMILIES", "Adapter", "FewShot", "FineTuned", "Peer", "TerraMind", "TileKey", "adapter_for"]
 
 
 def adapter_for(pack: Pack, runtime: Runtime) -> Adapter:

@@ -12,6 +12,7 @@ import numpy.typing as npt
 from ..errors import ModelError
 from ..io.base import Float32, Geo, Mask, OutputSpec
 from ..packs.answers import NODATA_CLASS, NODATA_VALUE
+from ..packs.manifest import Pack
 from ..types import Cancel, ProgressCallback
 from .assemble import Product
 from .engine import Engine
@@ -52,19 +53,23 @@ def segment(
     Raises InputError and its kinds before any work; MachineError; Cancelled.
     """
     geo = geo_or_default(geo)
-    plan = _plan(request, geo, engine, verify=engine is None)
+    plan = segment_plan(request, geo, engine.pack if engine else None, verify=engine is None, run=True)
     return run_plan(plan, geo, progress=progress, cancel=cancel, engine=engine)
 
 
 def forecast_segment(request: SegmentRequest, *, geo: Optional[Geo] = None) -> Forecast:
     """What a run will take. Cheap: reads headers, no pixels."""
-    return forecast_plan(_plan(request, geo_or_default(geo), None, verify=False))
+    return forecast_plan(segment_plan(request, geo_or_default(geo), None, verify=False, run=False))
 
 
-def _plan(request: SegmentRequest, geo: Geo, engine: Optional[Engine], *, verify: bool) -> Plan:
-    plan = plan_for(request, geo, engine.pack if engine else None, verify=verify)
+def segment_plan(request: SegmentRequest, geo: Geo, pack: Optional[Pack], *, verify: bool, run: bool) -> Plan:
+    """The work of a request: classes and, if wanted, their probability. Raises InputError and its kinds.
+
+    ``pack``: in place of the request's model; ``run``: for more than a forecast.
+    """
+    plan = plan_for(request, geo, pack, verify=verify)
     if is_peer(plan.pack):
-        return peer_plan(plan, geo, run=verify or engine is not None)
+        return peer_plan(plan, geo, run=run)
     classes = plan.pack.classes
     if len(classes) < 2:
         raise ModelError(f"Model {plan.pack.id} names no classes; convert it again.")

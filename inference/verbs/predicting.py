@@ -107,10 +107,11 @@ def run_predicting(
     finally:
         if line is not None:
             line.close()
-    return _show_forecast(result, arguments) if arguments.forecast else _show(result, arguments)
+    return show_forecast(result, arguments) if arguments.forecast else _show(result, arguments)
 
 
-def _show_forecast(seen: Any, arguments: argparse.Namespace) -> int:
+def show_forecast(seen: Any, arguments: argparse.Namespace) -> int:
+    """Print what a run would take."""
     if arguments.json:
         described = {"schema": common.SCHEMA, "verb": arguments.verb, "forecast": dataclasses.asdict(seen)}
         common.print_json(described)

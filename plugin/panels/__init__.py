@@ -10,6 +10,7 @@ def panels() -> list[tuple[str, Any]]:
     """(title, class) of each panel, in the order of their tabs."""
     from ..i18n import tr
     from .change import ChangePanel
+    from .fewshot import FewShotPanel
     from .generate import GeneratePanel
     from .runs import RunsPanel
     from .segment import SegmentPanel
@@ -20,5 +21,6 @@ def panels() -> list[tuple[str, Any]]:
         (tr("Segment"), SegmentPanel),
         (tr("Similar"), SimilarPanel),
         (tr("Change"), ChangePanel),
+        (tr("Few-shot"), FewShotPanel),
         (tr("Runs"), RunsPanel),
     ]

@@ -28,6 +28,7 @@ class TerraneProvider(QgsProcessingProvider):
         """One line per verb."""
         from .compare import CompareAlgorithm
         from .embed import EmbedAlgorithm
+        from .fewshot import FewShotAlgorithm
         from .generate import GenerateAlgorithm
         from .predict import ClassifyAlgorithm, RegressAlgorithm, SegmentAlgorithm
         from .similar import SimilarAlgorithm
@@ -41,6 +42,7 @@ class TerraneProvider(QgsProcessingProvider):
             EmbedAlgorithm,
             SimilarAlgorithm,
             CompareAlgorithm,
+            FewShotAlgorithm,
             VectorizeAlgorithm,
         ):
             self.addAlgorithm(algorithm())
