@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     )
     from .grid import Affine, Grid
     from .io import default_geo
-    from .io.base import BandInfo, BandRef, OutputSpec, RasterInfo
+    from .io.base import BandInfo, BandRef, Features, OutputSpec, RasterInfo
     from .io.gdal_geo import GdalGeo
     from .io.image import open_image
     from .io.scene import Scene, open_scene, recognise_source
@@ -93,6 +93,7 @@ __all__ = [
     "BandInfo",
     "BandRef",
     "Cancel",
+    "Features",
     "Grid",
     "OutputSpec",
     "Progress",
@@ -177,7 +178,7 @@ _HOMES = {
     ".types": "BBox Cancel Progress Size Window",
     ".grid": "Affine Grid",
     ".io": "default_geo",
-    ".io.base": "BandInfo BandRef OutputSpec RasterInfo",
+    ".io.base": "BandInfo BandRef Features OutputSpec RasterInfo",
     ".io.gdal_geo": "GdalGeo",
     ".io.image": "open_image",
     ".io.scene": "Scene open_scene recognise_source",

@@ -137,6 +137,7 @@ class Drawing(QObject):
         super().__init__(parent)
         self.frame = wanted
         self._job: Optional[QgsMapRendererParallelJob] = QgsMapRendererParallelJob(wanted.settings)
+        self._job.setParent(self)  # it must outlive its own signal
         self._job.finished.connect(self._finished)
 
     def start(self) -> None:

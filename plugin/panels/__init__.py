@@ -10,6 +10,7 @@ def panels() -> list[tuple[str, Any]]:
     """(title, class) of each panel, in the order of their tabs."""
     from ..i18n import tr
     from .generate import GeneratePanel
+    from .prompts import DigitizePanel
     from .runs import RunsPanel
     from .segment import SegmentPanel
     from .similar import SimilarPanel
@@ -17,6 +18,7 @@ def panels() -> list[tuple[str, Any]]:
     return [
         (tr("Generate"), GeneratePanel),
         (tr("Segment"), SegmentPanel),
+        (tr("Digitize"), DigitizePanel),
         (tr("Similar"), SimilarPanel),
         (tr("Runs"), RunsPanel),
     ]
