@@ -25,6 +25,8 @@ BELONGS, NOT = QColor(26, 91, 171), QColor(199, 74, 0)
 """Blue and orange: apart for the colour-blind, too, and a plus and a minus besides."""
 _PAPER = QColor(255, 255, 255, 230)
 _ANSWER = QColor(255, 215, 0)
+_ABOVE = 2
+"""Marks lie over the answer, and this over what was accepted."""
 _RADIUS = 8.0
 """Screen pixels."""
 
@@ -48,6 +50,7 @@ class Sign(QgsMapCanvasItem):
     def __init__(self, canvas: QgsMapCanvas, place: QgsPointXY, *, belongs: bool) -> None:
         super().__init__(canvas)
         self._place, self.belongs = place, belongs
+        self.setZValue(self.zValue() + _ABOVE)
         self.updatePosition()
 
     def updatePosition(self) -> None:
@@ -98,6 +101,7 @@ class MarksOnMap:
             else:
                 shape = QgsGeometry.fromPolygonXY([places])
             band.setToGeometry(shape, None)
+            band.setZValue(band.zValue() + _ABOVE)
             self.items.append(band)
 
     def clear(self) -> None:

@@ -60,6 +60,10 @@ def frame(canvas: QgsMapCanvas, layer: Optional[QgsMapLayer] = None, *, longest:
         raise SourceError(
             tr("{layer} cannot be read; repair its data source first.").format(layer=layer.name())
         )
+    if layer is not None and not layer.isInScaleRange(shown.scale()):
+        raise ExtentError(
+            tr("{layer} is hidden at this scale; zoom to where it shows.").format(layer=layer.name())
+        )
     transform, size = _pixels(shown, layer, longest)
     settings = QgsMapSettings(shown)
     settings.setLayers(layers)

@@ -6,7 +6,7 @@ from __future__ import annotations
 from typing import Optional
 
 from qgis.gui import QgsMapCanvas
-from qgis.PyQt.QtCore import QSize, pyqtSignal
+from qgis.PyQt.QtCore import QSize, Qt, pyqtSignal
 from qgis.PyQt.QtWidgets import QButtonGroup, QHBoxLayout, QPushButton, QToolButton, QVBoxLayout, QWidget
 
 from ..i18n import tr
@@ -72,6 +72,9 @@ class MarkBox(QWidget):
             tools.addWidget(button)
         tools.addStretch(1)
         self.words = wrapped(self)
+        # Two lines whatever it says: the buttons below stay under the mouse.
+        self.words.setMinimumHeight(2 * self.words.fontMetrics().lineSpacing())
+        self.words.setAlignment(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignTop)
         self.note = Note(parent=self)
         self.yes = QPushButton(tr("Accept"), self)
         self.yes.setToolTip(tr("Keep this object (Enter)"))

@@ -25,6 +25,8 @@ from ..i18n import tr
 from ..picked import PALETTE, Picked
 from ..picking import Found
 
+_SWATCH = 52
+"""Pixels of the colour button, its arrow included."""
 _ROWS = 5
 """Objects that show without scrolling."""
 
@@ -48,6 +50,7 @@ class ClassBox(QWidget):
         self.colour.setToolTip(tr("Colour of the class"))
         self.colour.setShowNoColor(False)
         self.colour.setAllowOpacity(False)
+        self.colour.setFixedWidth(_SWATCH)
         layout = QHBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(6)
@@ -69,7 +72,7 @@ class ClassBox(QWidget):
             self.classes[name] = (count + 1, PALETTE[count % len(PALETTE)])
             self.combo.blockSignals(True)
             kept = self.combo.currentText()
-            self.combo.addItem(swatch(self.classes[name][1]), name)
+            self.combo.addItem(name)
             self.combo.setEditText(kept or name)
             self.combo.blockSignals(False)
             self._show_colour()
@@ -90,9 +93,6 @@ class ClassBox(QWidget):
         name = self.name
         number, _ = self.use(name)
         self.classes[name] = (number, colour.name())
-        place = self.combo.findText(name)
-        if place >= 0:
-            self.combo.setItemIcon(place, swatch(colour.name()))
         self._show_colour()
         self.recoloured.emit(name)
 

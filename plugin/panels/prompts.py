@@ -210,11 +210,15 @@ class DigitizePanel(QWidget):
     def _picked_up(self, kind: str) -> None:
         """A tool in hand: the view is looked at while the mouse still moves."""
         self.marks.note.say("")
-        if kind and self.usable and self.picking.grid is None:
-            wanted = self._frame()
-            if wanted is not None:
-                self.picking.look(wanted, self._model)
+        if kind and self.usable:
+            self._look_if_idle()
         self._say()
+
+    def _look_if_idle(self) -> None:
+        """Look at the view where none is or will be."""
+        wanted = self._frame() if self.picking.grid is None else None
+        if wanted is not None:
+            self.picking.look(wanted, self._model)
 
     # Marks.
 
@@ -264,6 +268,7 @@ class DigitizePanel(QWidget):
         self._on_map.show(self.drawn)
         self.found = None
         if any(mark.belongs for mark in self.drawn):
+            self._look_if_idle()
             self.picking.ask(self.drawn)
         else:
             self.picking.drop()

@@ -200,6 +200,11 @@ def test_what_cannot_be_seen_is_one_sentence(picture, window):
     settle(20)
     with pytest.raises(ExtentError, match="Picture is not in sight; zoom to it first"):
         render(window.canvas, layer)
+    show_on_map(window, layer)
+    layer.setScaleBasedVisibility(True)
+    layer.setMinimumScale(100)
+    with pytest.raises(ExtentError, match="Picture is hidden at this scale"):
+        render(window.canvas, layer)
 
 
 def test_a_stopped_drawing_says_nothing(picture, window):
