@@ -22,13 +22,7 @@ from qgis.PyQt.QtCore import QEvent, QPoint, QPointF, Qt
 from qgis.PyQt.QtGui import QColor, QMouseEvent
 from qgis.PyQt.QtTest import QTest
 from qgis.PyQt.QtWidgets import QApplication, QPushButton
-from qgis_window import CORNER, messages, pump, settle, show_on_map, write_raster
-import sys
-
-sys.path.insert(0, "/tmp/q_stub")
-import stub_engine
-
-stub_engine.install()
+from qgis_window import CORNER, pump, settle, show_on_map, write_raster
 
 pytestmark = pytest.mark.qgis
 
