@@ -16,13 +16,13 @@ from ..prompt_marks import MarksOnMap, ShapesOnMap
 from ..prompt_tools import ACCEPT, BOX, REJECT, UNDO, Mark
 from ..rendered_view import Frame, frame
 from ..workbench import Workbench
-from .field import Fields, Note, lay_out_panel, together
+from .field import Fields, lay_out_panel
 from .into_box import IntoBox
 from .mark_box import MarkBox
 from .picked_box import ClassBox, PickedBox, area_word
+from .prompt_model import PromptModelNote
 from .run_bar import RunBar
 
-_ADD = "add"
 _FINER = 2.0
 """A new object has the map looked at again when it is so many times finer than the view."""
 
@@ -46,7 +46,7 @@ class DigitizePanel(QWidget):
         self.classes = ClassBox(self)
         self.picked = PickedBox(self.classes, self)
         self.into = IntoBox(bench, self)
-        self.problem = Note(parent=self)
+        self.problem = PromptModelNote(bench, self)
         self.bar = RunBar(tr("Find all objects"), self)
         self.bar.button.setToolTip(tr("Outline everything that the model can tell apart in the map's view"))
         self.picking = Picking(bench.jobs, self)
@@ -94,7 +94,6 @@ class DigitizePanel(QWidget):
         self.picked.changed.connect(self._picked_changed)
         self.picked.chosen.connect(self._chosen)
         self.into.wanted.connect(self.deliver)
-        self.problem.text.linkActivated.connect(self._linked)
         self.bar.run.connect(self.find_all)
         self.bar.cancel.connect(self.picking.stop)
         self.bench.models.changed.connect(self._model_changed)
@@ -140,34 +139,15 @@ class DigitizePanel(QWidget):
         return bool(self._model) and self.bench.models.runtime_ready
 
     def _model_changed(self) -> None:
-        from ...inference import prompt_models
-
         if not self._ready:
             return
-        card = self.bench.models.card
-        able = [one for one in prompt_models() if not one.error]
-        model = card.id if card is not None and card.id in {one.id for one in able} else ""
+        model = self.problem.check()
         if model != self._model:
             self._model = model
             self.reject()
             self.picking.forget()
-        add = f'<a href="{_ADD}">{together(tr("Add model…"))}</a>'
-        if model:
-            words = ""
-        elif able:
-            names = ", ".join(f'<a href="{one.id}">{one.name}</a>' for one in able[:3])
-            words = f"{tr('This model does not answer clicks. Use another one:')} {names}"
-        else:
-            words = f"{tr('Clicking needs a model that answers clicks, such as MobileSAM or SAM.')} {add}"
-        self.problem.say(words)
         self.marks.set_usable(self.usable)
         self._say()
-
-    def _linked(self, where: str) -> None:
-        if where == _ADD:
-            self.bench.models.open_dialog()
-        else:
-            self.bench.models.choose(where)
 
     def _other_view(self, layer: Optional[QgsMapLayer]) -> None:
         """Something else is looked at, or it looks different."""
