@@ -55,6 +55,8 @@ class PromptTool(QgsMapTool):
         self._places: list[QgsPointXY] = []
         self._pressed: Any = None
         self._belongs = True
+        self._twice = False
+        """A double click has ended a polygon, and its button is still down."""
         self._line = QgsRubberBand(canvas, LINE_GEOMETRY)
         self._area = QgsRubberBand(canvas, POLYGON_GEOMETRY)
         self.setCursor(Qt.CursorShape.CrossCursor)
@@ -100,6 +102,9 @@ class PromptTool(QgsMapTool):
         if event.button() not in (Qt.MouseButton.LeftButton, Qt.MouseButton.RightButton):
             return
         at = self.toMapCoordinates(event.pos())
+        twice, self._twice = self._twice, False
+        if twice:
+            return
         if self.kind == POLYGON:
             self._vertex(at, finish=event.button() == Qt.MouseButton.RightButton)
             return
@@ -120,6 +125,7 @@ class PromptTool(QgsMapTool):
     def canvasDoubleClickEvent(self, event: Any) -> None:
         """The second click of a double click ends a polygon; its first has set the last vertex."""
         if self.kind == POLYGON:
+            self._twice = True
             self._vertex(self.toMapCoordinates(event.pos()), finish=True)
 
     def _vertex(self, at: QgsPointXY, *, finish: bool) -> None:

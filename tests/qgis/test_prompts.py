@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import re
 import subprocess
+import time
 
 import numpy as np
 import pytest
@@ -18,7 +19,7 @@ from qgis.core import (
     QgsRectangle,
     QgsVectorLayer,
 )
-from qgis.PyQt.QtCore import QEvent, QPoint, QPointF, Qt
+from qgis.PyQt.QtCore import QEvent, QPoint, QPointF, Qt, QTimer
 from qgis.PyQt.QtGui import QColor, QMouseEvent
 from qgis.PyQt.QtTest import QTest
 from qgis.PyQt.QtWidgets import QApplication, QPushButton
@@ -186,6 +187,61 @@ def test_box_scribble_and_polygon(panel, window):
     click(window, 95, 41, RIGHT)
     assert panel.drawn[0].kind == "polygon" and len(panel.drawn[0].places) == 3
     assert cells(answered(panel).shape) == GREEN
+
+
+def test_a_polygon_ends_with_a_double_click_and_loses_vertices_to_backspace(panel, window):
+    panel.marks.choose("polygon")
+    for cell in ((95, 33), (115, 33), (140, 80), (115, 41)):
+        click(window, *cell)
+    press(window, Qt.Key.Key_Backspace)
+    press(window, Qt.Key.Key_Backspace)
+    click(window, 115, 41)
+    click(window, 95, 41)  # press and release; Qt then sends a double click and one more release
+    last = at(window, *place(95, 41))
+    for send in (QTest.mouseDClick, QTest.mouseRelease):
+        send(window.canvas.viewport(), LEFT, Qt.KeyboardModifier.NoModifier, last)
+    assert [len(mark.places) for mark in panel.drawn] == [4]
+    assert cells(answered(panel).shape) == GREEN
+    assert not panel.marks.tool._places, "the second half of the double click starts nothing"
+    # Fewer than three corners are no polygon; Ctrl at the first says that it does not belong.
+    click(window, 33, 33)
+    click(window, 40, 40)
+    press(window, Qt.Key.Key_Return)
+    assert len(panel.drawn) == 1
+    click(window, 33, 25, LEFT, Qt.KeyboardModifier.ControlModifier)
+    click(window, 45, 25)
+    click(window, 45, 45)
+    click(window, 33, 45, RIGHT)
+    assert [mark.belongs for mark in panel.drawn] == [True, False]
+
+
+def test_a_click_with_any_tool_is_a_point(panel, window):
+    for kind in ("box", "scribble"):
+        panel.marks.choose(kind)
+        click(window, 40, 30)
+        assert [mark.kind for mark in panel.drawn] == ["point"]
+        assert cells(answered(panel).shape) == RED
+        panel.reject()
+    drag(window, [(40, 30), (100, 35)], RIGHT)
+    assert [(mark.kind, mark.belongs) for mark in panel.drawn] == [("scribble", False)]
+
+
+def test_the_map_stays_alive_while_it_is_looked_at(panel, plugin, window):
+    gaps, last = [], [time.monotonic()]
+
+    def tick():
+        now = time.monotonic()
+        gaps.append(now - last[0])
+        last[0] = now
+
+    timer = QTimer()
+    timer.timeout.connect(tick)
+    panel.marks.choose("point")
+    timer.start(5)
+    click(window, 40, 30)
+    answered(panel)
+    timer.stop()
+    assert len(gaps) > 10 and max(gaps) < 0.5
 
 
 def test_esc_forgets_first_and_then_puts_the_tool_down(panel, window):
