@@ -119,6 +119,8 @@ class IntoBox(QWidget):
         name = os.path.splitext(os.path.basename(path))[0]
         layer = QgsVectorLayer(path, name, "ogr")
         picked.colour_by_class(layer, objects)
+        if path.lower().endswith(".gpkg"):
+            layer.saveStyleToDatabase(name, "", True, "")  # the file brings its colours along
         QgsProject.instance().addMapLayer(layer)
         self.combo.setLayer(layer)
         layer_id = layer.id()

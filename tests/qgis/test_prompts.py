@@ -283,6 +283,15 @@ def test_a_click_outside_of_the_view_looks_again(panel, plugin, window):
     assert len(panel.drawn) == 1
 
 
+def test_a_map_without_crs_is_told(panel, window):
+    window.canvas.setDestinationCrs(QgsCoordinateReferenceSystem())
+    panel.marks.choose("point")
+    settle()
+    assert panel.marks.note.words().startswith("The map has no CRS")
+    click(window, 40, 30)
+    assert panel.drawn == [] and panel.found is None and not panel.picking.busy
+
+
 def test_the_newest_click_wins(panel, plugin, window):
     panel.marks.choose("point")
     pump(lambda: panel.picking.ready)
@@ -455,6 +464,9 @@ def test_a_saved_file_sits_on_the_pixel_grid(two, tmp_path, monkeypatch, suffix)
     assert panel.picked.objects == ()
     saved = panel.into.combo.currentLayer()
     assert saved is not None and saved.featureCount() == 2
+    if suffix == "gpkg":
+        again = QgsVectorLayer(str(path), "again")
+        assert [item.label() for item in again.renderer().categories()] == ["tree", "house"]
     if suffix != "shp":
         return
     told = subprocess.run(["ogrinfo", "-al", str(path)], capture_output=True, text=True, check=True).stdout
