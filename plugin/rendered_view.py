@@ -31,6 +31,8 @@ from .layers import wkt
 
 LONGEST = 1024
 """Pixels of a view's longer side: what Segment Anything's encoders look at (Kirillov et al. 2023, section 3)."""
+_HAIR = 1e-6
+"""Share of a pixel that rounding may cost."""
 
 
 @dataclass(frozen=True)
@@ -88,19 +90,19 @@ def _pixels(shown: QgsMapSettings, layer: Optional[QgsMapLayer], longest: int) -
     box = shown.visibleExtent()
     native = _own_pixels(shown, layer)
     if native is not None:
-        raster, width, height = native
-        box = box.intersect(layer.extent())  # type: ignore[union-attr]
+        own, columns, rows, extent = native
+        box = box.intersect(extent)
         if box.isEmpty():
             raise ExtentError(
-                tr("{layer} is not in sight; zoom to it first.").format(layer=layer.name())  # type: ignore[union-attr]
+                tr("{layer} is not in sight; zoom to it first.").format(layer=layer.name() if layer else "")
             )
-        left, top = (math.floor(v + 1e-6) for v in raster.invert(box.xMinimum(), box.yMaximum()))
-        right, bottom = (math.ceil(v - 1e-6) for v in raster.invert(box.xMaximum(), box.yMinimum()))
+        left, top = (math.floor(v + _HAIR) for v in own.invert(box.xMinimum(), box.yMaximum()))
+        right, bottom = (math.ceil(v - _HAIR) for v in own.invert(box.xMaximum(), box.yMinimum()))
         left, top = max(0, left), max(0, top)
-        size = Size(min(width, right) - left, min(height, bottom) - top)
-        if max(size) <= longest:
-            x, y = raster.apply(left, top)
-            return raster._replace(c=x, f=y), size
+        size = Size(min(columns, right) - left, min(rows, bottom) - top)
+        if min(size) > 0 and max(size) <= longest:
+            x, y = own.apply(left, top)
+            return own._replace(c=x, f=y), size
     pixel = max(shown.mapUnitsPerPixel(), max(box.width(), box.height()) / longest)
     # What is beyond whole pixels hangs over on the right and below: half a pixel at most is not shown.
     size = Size(max(1, round(box.width() / pixel)), max(1, round(box.height() / pixel)))
@@ -109,8 +111,10 @@ def _pixels(shown: QgsMapSettings, layer: Optional[QgsMapLayer], longest: int) -
     )
 
 
-def _own_pixels(shown: QgsMapSettings, layer: Optional[QgsMapLayer]) -> Optional[tuple[Affine, int, int]]:
-    """Transform, columns and rows of a raster that has pixels of its own in the map's CRS, square or not."""
+def _own_pixels(
+    shown: QgsMapSettings, layer: Optional[QgsMapLayer]
+) -> Optional[tuple[Affine, int, int, QgsRectangle]]:
+    """Transform, columns, rows and extent of a raster that has square pixels of its own in the map's CRS."""
     if not isinstance(layer, QgsRasterLayer) or layer.crs() != shown.destinationCrs():
         return None
     width, height, box = layer.width(), layer.height(), layer.extent()
@@ -119,7 +123,7 @@ def _own_pixels(shown: QgsMapSettings, layer: Optional[QgsMapLayer]) -> Optional
     a, e = box.width() / width, box.height() / height
     if not math.isclose(a, e, rel_tol=1e-9):
         return None  # QGIS draws square pixels only
-    return Affine(a, 0.0, box.xMinimum(), 0.0, -e, box.yMaximum()), width, height
+    return Affine(a, 0.0, box.xMinimum(), 0.0, -a, box.yMaximum()), width, height, box
 
 
 def to_array(image: QImage) -> Any:
