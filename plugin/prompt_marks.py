@@ -142,6 +142,7 @@ class ShapesOnMap:
         """The object that is chosen in the list."""
         if self._bright is None:
             self._bright = self._band(QColor(255, 255, 255), fill=0, width=3)
+            self._bright.setZValue(self._bright.zValue() + 1)
         self._set(self._bright, shape, crs)
 
     @property

@@ -56,7 +56,8 @@ class ClassBox(QWidget):
         layout.setSpacing(6)
         layout.addWidget(self.combo, 1)
         layout.addWidget(self.colour)
-        self.use(tr("Object"))
+        self.combo.setEditText(tr("Object"))
+        self._show_colour()
         self.combo.currentTextChanged.connect(self._show_colour)
         self.colour.colorChanged.connect(self._recolour)
 
