@@ -43,6 +43,7 @@ if TYPE_CHECKING:
     from .packs.reach import Reach
     from .packs.variants import error_rows
     from .presets import PRESETS, Options
+    from .prompts import Answer, Prompt, View
     from .registry import cards, is_starter
     from .registry import find as find_model
     from .registry import user_folder as models_folder
@@ -167,6 +168,10 @@ __all__ = [
     "segment",
     "similar",
     "vectorize",
+    # prompts on the map
+    "Answer",
+    "Prompt",
+    "View",
     # work that needs another Python
 ]
 
@@ -191,6 +196,7 @@ _HOMES = {
     ".packs.reach": "Reach",
     ".packs.variants": "error_rows",
     ".presets": "Options PRESETS",
+    ".prompts": "Answer Prompt View",
     ".registry": "cards find_model=find is_starter models_folder=user_folder",
     ".runtime": "available_devices",
     ".tasks.embed": "EmbedRequest embed forecast_embed",
