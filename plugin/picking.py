@@ -76,7 +76,7 @@ def found_of(features: Any, crs: QgsCoordinateReferenceSystem) -> list[Found]:
                 float(columns["area_m2"][place]),
                 float(columns["perim_m"][place]),
                 str(columns["model"][place]),
-                str(columns["run"][place]),
+                str(columns["run"][place]) if "run" in columns else "",
                 str(columns["prompt"][place]),
             )
         )

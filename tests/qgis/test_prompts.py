@@ -8,6 +8,7 @@ import subprocess
 import time
 
 import numpy as np
+import prompt_models
 import pytest
 from osgeo import gdal
 from qgis.core import (
@@ -28,9 +29,21 @@ from qgis_window import CORNER, pump, settle, show_on_map, write_raster
 pytestmark = pytest.mark.qgis
 
 GSD = 2.0
+SIDE = 160
+"""The model sees as many pixels as the scene is wide, so that its answers can be told to the pixel."""
 LEFT, RIGHT = Qt.MouseButton.LeftButton, Qt.MouseButton.RightButton
 RED, GREEN = (30, 20, 50, 50), (90, 30, 120, 44)
 """Two things on a dark ground: first and past-the-last column and row, in pixels."""
+
+
+@pytest.fixture(scope="session")
+def packs(packs, tmp_path_factory):
+    """One more model: it takes what has nearly the colour of the places that are clicked."""
+    from terrane.inference import add_model
+
+    files = prompt_models.pair(tmp_path_factory.mktemp("pair"), side=SIDE)
+    add_model(files, packs, name="clicker")
+    return packs
 
 
 @pytest.fixture
@@ -60,7 +73,7 @@ def panel(plugin, window, layer):
     dock = plugin.dock
     made = next(panel for panel in dock.panels if isinstance(panel, DigitizePanel))
     dock.models.reload()
-    dock.models.choose("toy")
+    dock.models.choose("clicker")
     dock.tabs.setCurrentIndex(dock.panels.index(made))
     pump(lambda: not plugin.jobs.running)
     settle()
@@ -168,25 +181,29 @@ def test_only_what_does_not_belong_asks_for_more(panel, window):
 
 def test_box_scribble_and_polygon(panel, window):
     panel.marks.choose("box")
-    drag(window, [(28, 18), (40, 30), (53, 52)])
-    mark = panel.drawn[0]
-    assert mark.kind == "box" and cells(answered(panel).shape) == RED
+    drag(window, [(25, 15), (40, 30), (55, 52)])
+    assert [mark.kind for mark in panel.drawn] == ["box"]
+    np.testing.assert_allclose(cells(answered(panel).shape), (25, 15, 55, 52), atol=1)  # a box alone: all in it
     drag(window, [(86, 26), (100, 30), (124, 48)])
     assert len(panel.drawn) == 1, "another box takes the place of the first"
+    pump(lambda: panel.found is not None and cells(panel.found.shape)[0] > 80)
+    click(window, 100, 35)
     pump(lambda: panel.found is not None and cells(panel.found.shape) == GREEN)
+    assert panel.found.prompt == "1+ box"
     panel.reject()
     panel.marks.choose("scribble")
-    drag(window, [(33, 25), (36, 28), (40, 32), (44, 36), (47, 40)])
+    drag(window, [(25, 25), (36, 28), (40, 32), (44, 36), (55, 40)])
     assert panel.drawn[0].kind == "scribble" and len(panel.drawn[0].places) >= 5
-    assert cells(answered(panel).shape) == RED
+    answered(panel)
     panel.reject()
     panel.marks.choose("polygon")
-    for cell in ((95, 33), (115, 33), (115, 41)):
+    for cell in ((92, 33), (115, 33), (115, 41)):
         click(window, *cell)
     assert panel.drawn == []
-    click(window, 95, 41, RIGHT)
+    click(window, 92, 41, RIGHT)
     assert panel.drawn[0].kind == "polygon" and len(panel.drawn[0].places) == 3
-    assert cells(answered(panel).shape) == GREEN
+    # What has the colour of places inside, within the polygon's frame.
+    np.testing.assert_allclose(cells(answered(panel).shape), (92, 33, 115, 41), atol=1)
 
 
 def test_a_polygon_ends_with_a_double_click_and_loses_vertices_to_backspace(panel, window):
@@ -201,7 +218,7 @@ def test_a_polygon_ends_with_a_double_click_and_loses_vertices_to_backspace(pane
     for send in (QTest.mouseDClick, QTest.mouseRelease):
         send(window.canvas.viewport(), LEFT, Qt.KeyboardModifier.NoModifier, last)
     assert [len(mark.places) for mark in panel.drawn] == [4]
-    assert cells(answered(panel).shape) == GREEN
+    np.testing.assert_allclose(cells(answered(panel).shape), (95, 33, 115, 41), atol=1)
     assert not panel.marks.tool._places, "the second half of the double click starts nothing"
     # Fewer than three corners are no polygon; Ctrl at the first says that it does not belong.
     click(window, 33, 33)
@@ -362,9 +379,9 @@ def test_all_objects(panel, window):
 def test_a_model_that_does_not_answer_clicks_is_told(panel, plugin, window):
     plugin.dock.models.choose("starter")
     settle()
-    assert "does not answer clicks" in panel.problem.words() and "toy" in panel.problem.words()
+    assert "does not answer clicks" in panel.problem.words() and "clicker" in panel.problem.words()
     assert not panel.marks.buttons["point"].isEnabled() and not panel.bar.button.isEnabled()
-    panel.problem.text.linkActivated.emit("toy")
+    panel.problem.text.linkActivated.emit("clicker")
     assert panel.problem.words() == "" and panel.marks.buttons["point"].isEnabled()
 
 
