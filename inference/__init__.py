@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from .packs.hub import files_of as official_files
     from .packs.peer_pack import add_model
     from .packs.peer_pack import examine as examine_model
+    from .packs.prompt_pack import add_promptable, looks_promptable
     from .packs.reach import Reach
     from .packs.variants import error_rows
     from .presets import PRESETS, Options
@@ -63,6 +64,7 @@ if TYPE_CHECKING:
     )
     from .tasks.journal import JournalInfo
     from .tasks.predict import PredictResult
+    from .tasks.prompting import PromptSession, answer_features, prompt_models
     from .tasks.recognise import RecogniseRequest, forecast_recognise, recognise
     from .tasks.regress import RegressRequest, forecast_regress, regress
     from .tasks.request import output_paths, product_names
@@ -171,7 +173,12 @@ __all__ = [
     # prompts on the map
     "Answer",
     "Prompt",
+    "PromptSession",
     "View",
+    "add_promptable",
+    "answer_features",
+    "looks_promptable",
+    "prompt_models",
     # work that needs another Python
 ]
 
@@ -193,6 +200,7 @@ _HOMES = {
         "OFFICIAL_LICENSE=LICENSE OFFICIAL_SIZES=SIZES official_bytes=download_bytes official_files=files_of"
     ),
     ".packs.peer_pack": "add_model examine_model=examine",
+    ".packs.prompt_pack": "add_promptable looks_promptable",
     ".packs.reach": "Reach",
     ".packs.variants": "error_rows",
     ".presets": "Options PRESETS",
@@ -206,6 +214,7 @@ _HOMES = {
     ".tasks.recognise": "RecogniseRequest forecast_recognise recognise",
     ".tasks.upscale": "UpscaleRequest forecast_upscale upscale",
     ".tasks.predict": "PredictResult",
+    ".tasks.prompting": "PromptSession answer_features prompt_models",
     ".tasks.regress": "RegressRequest forecast_regress regress",
     ".tasks.segment": "SegmentRequest forecast_segment segment",
     ".tasks.similar": "SimilarRequest SimilarResult similar",

@@ -9,12 +9,13 @@ from ..runtime.base import Runtime
 from .base import Adapter, TileKey
 from .finetuned import FineTuned
 from .peer import Peer
+from .promptable import Promptable
 from .terramind import TerraMind
 
-FAMILIES: dict[str, type[Adapter]] = {cls.family: cls for cls in (TerraMind, FineTuned, Peer)}
+FAMILIES: dict[str, type[Adapter]] = {cls.family: cls for cls in (TerraMind, FineTuned, Peer, Promptable)}
 """Every family this version knows: a new one is one more class here."""
 
-__all__ = ["FAMILIES", "Adapter", "FineTuned", "Peer", "TerraMind", "TileKey", "adapter_for"]
+__all__ = ["FAMILIES", "Adapter", "FineTuned", "Peer", "Promptable", "TerraMind", "TileKey", "adapter_for"]
 
 
 def adapter_for(pack: Pack, runtime: Runtime) -> Adapter:
