@@ -9,15 +9,19 @@ import shutil
 from pathlib import Path
 
 import numpy as np
+import prompt_models
 import pytest
 import real_qgis
 from osgeo import ogr
+from terrane.inference import add_promptable
 
 ogr.UseExceptions()
 pytestmark = pytest.mark.gui
 ROOT = Path(__file__).resolve().parents[2]
 SCENE = ROOT / "resources" / "demo" / "s2_demo.tif"
 EXTENT = (562000.0, 5274000.0, 566000.0, 5277000.0)
+SIDE = 512
+"""Pixels that the model sees along the longer side."""
 CLICKS = [
     ("Field", [(564150.0, 5276050.0, True)]),
     ("Lake", [(564000.0, 5275000.0, True), (563000.0, 5274500.0, True), (565200.0, 5274600.0, False)]),
@@ -40,14 +44,14 @@ def test_click_and_save_in_a_real_window(tmp_path: Path, runtime: Path, theme: s
     if lacking:
         pytest.skip(f"not installed: {', '.join(lacking)}")
     models = tmp_path / "models"
-    models.mkdir()
+    add_promptable(prompt_models.pair(tmp_path / "pair", side=SIDE), models, name="clicker")
     saved = tmp_path / "objects.shp"
     report = real_qgis.run(
         tmp_path,
         Path(__file__).with_name("driver_prompts.py"),
         told={
             "TERRANE_GUI_SCENE": str(SCENE),
-            "TERRANE_GUI_MODEL": "starter",
+            "TERRANE_GUI_MODEL": "clicker",
             "TERRANE_GUI_EXTENT": ",".join(map(str, EXTENT)),
             "TERRANE_GUI_CLICKS": json.dumps(CLICKS),
             "TERRANE_GUI_SAVE": str(saved),
