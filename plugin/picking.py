@@ -10,14 +10,14 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Optional
+from typing import Any, Optional, Union
 
 from qgis.core import QgsCoordinateReferenceSystem, QgsGeometry
 from qgis.PyQt.QtCore import QObject, pyqtSignal
 
 from ..inference import Cancelled, Grid, Prompt
 from .i18n import tr
-from .jobs import Jobs, Task
+from .jobs import Jobs, QuietTask, Task
 from .prompt_tools import BOX, POINT, SCRIBBLE, Mark
 from .rendered_view import Drawing, Frame
 
@@ -102,7 +102,7 @@ class Picking(QObject):
         self._frame: Optional[Frame] = None
         self._crs = QgsCoordinateReferenceSystem()
         self._drawing: Optional[Drawing] = None
-        self._task: Optional[Task] = None
+        self._task: Union[Task, QuietTask, None] = None
         self._session: Any = None
         self._view: Any = None
         self._marks: tuple[Mark, ...] = ()
@@ -216,7 +216,7 @@ class Picking(QObject):
             cancel.raise_if_set()
             return answer_features([found], view, default_geo(), model=model)
 
-        self._run(Task(tr("Terrane: outlining an object"), answer), self._answer)
+        self._run(QuietTask(answer), self._answer)
 
     def _answer(self, features: Any) -> None:
         if self._pending:
@@ -226,13 +226,13 @@ class Picking(QObject):
 
     # Tasks.
 
-    def _run(self, task: Task, then: Any, *, search: bool = False) -> None:
+    def _run(self, task: Union[Task, QuietTask], then: Any, *, search: bool = False) -> None:
         self._task, self._search = task, search
         task.ended.connect(lambda ended: self._ended(ended, then))
         self._jobs.start(task)
         self.changed.emit()
 
-    def _ended(self, task: Task, then: Any) -> None:
+    def _ended(self, task: Union[Task, QuietTask], then: Any) -> None:
         if task is not self._task:
             # The view was given up meanwhile; what came of it is not wanted.
             if task.error is None and isinstance(task.result, tuple):
@@ -281,7 +281,7 @@ class Picking(QObject):
             session.close()
         self.changed.emit()
 
-    def _close_retired(self, task: Task) -> None:
+    def _close_retired(self, task: Union[Task, QuietTask]) -> None:
         session = self._retired.pop(id(task), None)
         if session is not None:
             session.close()

@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Runs inside the real QGIS (``qgis --code``): clicks on a lake, accepts, saves a Shapefile, reports as JSON.
+"""Runs inside the real QGIS (``qgis --code``): marks forests and a cloud, accepts, saves a Shapefile, reports as JSON.
 
-Told by the environment: TERRANE_GUI_SCENE, TERRANE_GUI_MODEL, TERRANE_GUI_CLICKS (JSON: one object each, a
-class and [x, y, belongs] in the scene's CRS), TERRANE_GUI_SAVE (a file), and what driver.py is told.
+Told by the environment: TERRANE_GUI_SCENE, TERRANE_GUI_MODEL, TERRANE_GUI_MARKS (JSON: for each object its
+class and marks, ["point", x, y, belongs] or ["box", x, y, x, y] in the scene's CRS), TERRANE_GUI_SAVE (a
+file), and what driver.py is told.
 """
 
 from __future__ import annotations
@@ -20,12 +21,24 @@ from qgis.PyQt.QtTest import QTest
 from qgis.utils import iface, plugins
 
 
-def click(x, y, *, belongs):
-    canvas = iface.mapCanvas()
-    place = canvas.getCoordinateTransform().transform(QgsPointXY(x, y))
-    button = Qt.MouseButton.LeftButton if belongs else Qt.MouseButton.RightButton
-    at = QPoint(round(place.x()), round(place.y()))
-    QTest.mouseClick(canvas.viewport(), button, Qt.KeyboardModifier.NoModifier, at)
+def at(x, y):
+    place = iface.mapCanvas().getCoordinateTransform().transform(QgsPointXY(x, y))
+    return QPoint(round(place.x()), round(place.y()))
+
+
+def draw(panel, kind, *told):
+    """A box of two corners, or a point and whether it belongs."""
+    view, none = iface.mapCanvas().viewport(), Qt.KeyboardModifier.NoModifier
+    if panel.marks.kind != kind:
+        QTest.mouseClick(panel.marks.buttons[kind], Qt.MouseButton.LeftButton)
+    if kind == "box":
+        first, last = at(*told[:2]), at(*told[2:])
+        QTest.mousePress(view, Qt.MouseButton.LeftButton, none, first)
+        QTest.mouseMove(view, last)
+        QTest.mouseRelease(view, Qt.MouseButton.LeftButton, none, last)
+    else:
+        button = Qt.MouseButton.LeftButton if told[2] else Qt.MouseButton.RightButton
+        QTest.mouseClick(view, button, none, at(*told[:2]))
 
 
 def work():
@@ -51,15 +64,17 @@ def work():
     QTest.mouseClick(panel.marks.buttons["point"], Qt.MouseButton.LeftButton)
     pump(lambda: panel.picking.ready, 120, "looking")
     grid = panel.picking.grid
-    objects = json.loads(os.environ["TERRANE_GUI_CLICKS"])
-    for number, (name, clicks) in enumerate(objects):
+    objects = json.loads(os.environ["TERRANE_GUI_MARKS"])
+    for number, (name, marks) in enumerate(objects):
         panel.classes.set_name(name)
-        for x, y, belongs in clicks:
-            click(x, y, belongs=belongs)
+        for mark in marks:
+            draw(panel, *mark)
             pump(lambda: panel.found is not None and not panel.picking.busy, 60, "an answer")
         if number == len(objects) - 1:
             settle(1.0)
             pump(lambda: not canvas.isDrawing(), 60, "the drawing")
+            iface.messageBar().clearWidgets()
+            settle(0.5)
             shoot("prompts", iface.mainWindow())
             shoot("dock", dock)
         QTest.keyClick(canvas, Qt.Key.Key_Return)

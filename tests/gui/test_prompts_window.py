@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Clicking on a lake in a real QGIS window; the Shapefile that comes of it; a screenshot kept."""
+"""Marking forests in a real QGIS window; the Shapefile that comes of it; a screenshot kept."""
 
 from __future__ import annotations
 
@@ -22,10 +22,20 @@ SCENE = ROOT / "resources" / "demo" / "s2_demo.tif"
 EXTENT = (562000.0, 5274000.0, 566000.0, 5277000.0)
 SIDE = 512
 """Pixels that the model sees along the longer side."""
-CLICKS = [
-    ("Field", [(564150.0, 5276050.0, True)]),
-    ("Lake", [(564000.0, 5275000.0, True), (563000.0, 5274500.0, True), (565200.0, 5274600.0, False)]),
+MARKS = [
+    ("Forest", [("box", 564330, 5277030, 565330, 5276230), ("point", 564777, 5276580, True)]),
+    ("Forest", [("box", 562730, 5277200, 563500, 5276680), ("point", 563230, 5276909, True)]),
+    ("Cloud", [("box", 563900, 5274600, 564260, 5274320), ("point", 564086, 5274460, True)]),
+    (
+        "Forest",
+        [
+            ("box", 565000, 5275500, 566000, 5273900),
+            ("point", 565600, 5275000, True),
+            ("point", 565764, 5274341, False),
+        ],
+    ),
 ]
+NAMES = [name for name, _ in MARKS]
 
 
 @pytest.fixture(scope="module")
@@ -53,7 +63,7 @@ def test_click_and_save_in_a_real_window(tmp_path: Path, runtime: Path, theme: s
             "TERRANE_GUI_SCENE": str(SCENE),
             "TERRANE_GUI_MODEL": "clicker",
             "TERRANE_GUI_EXTENT": ",".join(map(str, EXTENT)),
-            "TERRANE_GUI_CLICKS": json.dumps(CLICKS),
+            "TERRANE_GUI_MARKS": json.dumps(MARKS),
             "TERRANE_GUI_SAVE": str(saved),
             "TERRANE_MODELS": str(models),
             "TERRANE_RUNTIME": str(runtime),
@@ -68,7 +78,7 @@ def test_click_and_save_in_a_real_window(tmp_path: Path, runtime: Path, theme: s
     assert (tmp_path / "shots" / "prompts.png").stat().st_size > 20_000
     assert report["exit_code"] == 0, "QGIS did not leave by itself"
     assert not report["torch"]
-    assert [name for name, _, _ in report["objects"]] == ["Field", "Lake"]
+    assert [name for name, _, _ in report["objects"]] == NAMES
     assert any("saved" in text for text in report["messages"])
     _on_the_grid(saved, report)
 
@@ -79,7 +89,7 @@ def _on_the_grid(path: Path, report: dict) -> None:
     assert (a, e) == (10.0, -10.0), "the scene's own pixels"
     layer = ogr.Open(str(path))
     rows = list(layer.GetLayer(0))
-    assert [row.GetField("name") for row in rows] == ["Field", "Lake"]
+    assert [row.GetField("name") for row in rows] == NAMES
     for row, (_, pixels, area) in zip(rows, report["objects"]):
         shape = row.GetGeometryRef()
         assert row.GetField("pixels") == pixels
