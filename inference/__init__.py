@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     )
     from .grid import Affine, Grid
     from .io import default_geo
-    from .io.base import BandInfo, BandRef, OutputSpec, RasterInfo
+    from .io.base import BandInfo, BandRef, Features, OutputSpec, RasterInfo
     from .io.gdal_geo import GdalGeo
     from .io.image import open_image
     from .io.scene import Scene, open_scene, recognise_source
@@ -40,9 +40,11 @@ if TYPE_CHECKING:
     from .packs.hub import files_of as official_files
     from .packs.peer_pack import add_model
     from .packs.peer_pack import examine as examine_model
+    from .packs.prompt_pack import add_promptable, looks_promptable
     from .packs.reach import Reach
     from .packs.variants import error_rows
     from .presets import PRESETS, Options
+    from .prompts import Answer, Prompt, View
     from .registry import cards, is_starter
     from .registry import find as find_model
     from .registry import user_folder as models_folder
@@ -66,6 +68,7 @@ if TYPE_CHECKING:
     )
     from .tasks.journal import JournalInfo
     from .tasks.predict import PredictResult
+    from .tasks.prompting import PromptSession, answer_features, prompt_models
     from .tasks.recognise import RecogniseRequest, forecast_recognise, recognise
     from .tasks.regress import RegressRequest, forecast_regress, regress
     from .tasks.request import output_paths, product_names
@@ -98,6 +101,7 @@ __all__ = [
     "BandInfo",
     "BandRef",
     "Cancel",
+    "Features",
     "Grid",
     "OutputSpec",
     "Progress",
@@ -185,6 +189,15 @@ __all__ = [
     "segment",
     "similar",
     "vectorize",
+    # prompts on the map
+    "Answer",
+    "Prompt",
+    "PromptSession",
+    "View",
+    "add_promptable",
+    "answer_features",
+    "looks_promptable",
+    "prompt_models",
     # work that needs another Python
 ]
 
@@ -196,7 +209,7 @@ _HOMES = {
     ".types": "BBox Cancel Progress Size Window",
     ".grid": "Affine Grid",
     ".io": "default_geo",
-    ".io.base": "BandInfo BandRef OutputSpec RasterInfo",
+    ".io.base": "BandInfo BandRef Features OutputSpec RasterInfo",
     ".io.gdal_geo": "GdalGeo",
     ".io.image": "open_image",
     ".io.scene": "Scene open_scene recognise_source",
@@ -206,9 +219,11 @@ _HOMES = {
         "OFFICIAL_LICENSE=LICENSE OFFICIAL_SIZES=SIZES official_bytes=download_bytes official_files=files_of"
     ),
     ".packs.peer_pack": "add_model examine_model=examine",
+    ".packs.prompt_pack": "add_promptable looks_promptable",
     ".packs.reach": "Reach",
     ".packs.variants": "error_rows",
     ".presets": "Options PRESETS",
+    ".prompts": "Answer Prompt View",
     ".registry": "cards find_model=find is_starter models_folder=user_folder",
     ".runtime": "available_devices",
     ".tasks.embed": "EmbedRequest embed forecast_embed",
@@ -223,6 +238,7 @@ _HOMES = {
     ".tasks.recognise": "RecogniseRequest forecast_recognise recognise",
     ".tasks.upscale": "UpscaleRequest forecast_upscale upscale",
     ".tasks.predict": "PredictResult",
+    ".tasks.prompting": "PromptSession answer_features prompt_models",
     ".tasks.regress": "RegressRequest forecast_regress regress",
     ".tasks.segment": "SegmentRequest forecast_segment segment",
     ".tasks.similar": "SimilarRequest SimilarResult similar",

@@ -45,6 +45,9 @@ MESSAGE_INFO = _first("Qgis.MessageLevel.Info", "Qgis.Info")
 MESSAGE_WARNING = _first("Qgis.MessageLevel.Warning", "Qgis.Warning")
 MESSAGE_CRITICAL = _first("Qgis.MessageLevel.Critical", "Qgis.Critical")
 MESSAGE_SUCCESS = _first("Qgis.MessageLevel.Success", "Qgis.Success")
+MAP_LABELS = _first("Qgis.MapSettingsFlag.DrawLabeling", "QgsMapSettings.DrawLabeling")
+MAP_SELECTION = _first("Qgis.MapSettingsFlag.DrawSelection", "QgsMapSettings.DrawSelection")
+POLYGON_FILTER = _first("Qgis.LayerFilter.PolygonLayer", "QgsMapLayerProxyModel.PolygonLayer")
 CRS_WKT = _first("Qgis.CrsWktVariant.PreferredGdal", "QgsCoordinateReferenceSystem.WKT_PREFERRED_GDAL")
 QAction: Any = getattr(QtWidgets, "QAction", None) or QtGui.QAction
 """In QtGui from Qt 6 on."""

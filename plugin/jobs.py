@@ -5,7 +5,8 @@ from __future__ import annotations
 
 import threading
 import time
-from typing import Any, Callable, Optional
+from contextlib import suppress
+from typing import Any, Callable, Optional, Union
 
 from qgis.core import QgsApplication, QgsTask
 from qgis.PyQt.QtCore import QObject, pyqtSignal
@@ -72,25 +73,76 @@ class Task(QgsTask):
         self.ended.emit(self)
 
 
+class QuietTask(QObject):
+    """As Task, without QGIS's task manager, which has a message for each task that ends: for what every click
+    sets off."""
+
+    progress = pyqtSignal(object)
+    ended = pyqtSignal(object)
+    _done = pyqtSignal()
+
+    def __init__(self, work: Work, parent: Optional[QObject] = None) -> None:
+        super().__init__(parent)
+        self.result: Any = None
+        self.error: Optional[BaseException] = None
+        self.stopped = threading.Event()
+        self._work = work
+        self._cancel = Cancel()
+        self._done.connect(self._finish)
+
+    def start(self) -> None:
+        """Begin in a thread of its own."""
+        threading.Thread(target=self._run, name="Terrane", daemon=True).start()
+
+    def _run(self) -> None:
+        """Worker thread."""
+        try:
+            self._cancel.raise_if_set()
+            self.result = self._work(self.progress.emit, self._cancel)
+        except Exception as error:  # noqa: BLE001 - a bug is logged with its traceback on the main thread
+            self.error = error
+        finally:
+            self.stopped.set()
+        with suppress(RuntimeError):  # QGIS is closing
+            self._done.emit()
+
+    def _finish(self) -> None:
+        """Main thread."""
+        if self.error is not None and not isinstance(self.error, TerraneError):
+            log.bug(self.error)
+        self.ended.emit(self)
+
+    def cancel(self) -> None:
+        """Stop at once: reaches the graph that is running."""
+        self._cancel.set()
+
+    def isActive(self) -> bool:
+        """Whether its thread still works."""
+        return not self.stopped.is_set()
+
+
 class Jobs(QObject):
     """The plugin's tasks. ``shutdown`` cancels what still runs: on unload, and when QGIS closes."""
 
     def __init__(self, parent: Optional[QObject] = None) -> None:
         super().__init__(parent)
-        self._tasks: list[Task] = []
+        self._tasks: list[Union[Task, QuietTask]] = []
 
     @property
     def running(self) -> bool:
         """Whether anything is under way."""
         return bool(self._tasks)
 
-    def start(self, task: Task) -> None:
-        """Hand a task to QGIS and keep it alive until it has ended."""
+    def start(self, task: Union[Task, QuietTask]) -> None:
+        """Hand a task to QGIS, or start a quiet one, and keep it alive until it has ended."""
         self._tasks.append(task)
         task.ended.connect(self._forget)
+        if isinstance(task, QuietTask):
+            task.start()
+            return
         QgsApplication.taskManager().addTask(task)
 
-    def _forget(self, task: Task) -> None:
+    def _forget(self, task: Union[Task, QuietTask]) -> None:
         if task in self._tasks:
             self._tasks.remove(task)
 

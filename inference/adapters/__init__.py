@@ -10,12 +10,25 @@ from .base import Adapter, TileKey
 from .fewshot import FewShot
 from .finetuned import FineTuned
 from .peer import Peer
+from .promptable import Promptable
 from .terramind import TerraMind
 
-FAMILIES: dict[str, type[Adapter]] = {cls.family: cls for cls in (TerraMind, FineTuned, Peer, FewShot)}
+FAMILIES: dict[str, type[Adapter]] = {
+    cls.family: cls for cls in (TerraMind, FineTuned, Peer, FewShot, Promptable)
+}
 """Every family this version knows: a new one is one more class here."""
 
-__all__ = ["FAMILIES", "Adapter", "FewShot", "FineTuned", "Peer", "TerraMind", "TileKey", "adapter_for"]
+__all__ = [
+    "FAMILIES",
+    "Adapter",
+    "FewShot",
+    "FineTuned",
+    "Peer",
+    "Promptable",
+    "TerraMind",
+    "TileKey",
+    "adapter_for",
+]
 
 
 def adapter_for(pack: Pack, runtime: Runtime) -> Adapter:

@@ -17,15 +17,16 @@ from ..types import BBox
 Point = tuple[float, float]
 Ring = Sequence[Point]
 
-POINT, POLYGON, MULTIPOINT, MULTIPOLYGON, COLLECTION = 1, 3, 4, 6, 7
-"""Geometry types that are read; lines (2 and 5) have no area and are no place to click."""
+POINT, LINE, POLYGON, MULTIPOINT, MULTILINE, MULTIPOLYGON, COLLECTION = 1, 2, 3, 4, 5, 6, 7
+"""Geometry types that are read."""
 
 
 class Shapes(NamedTuple):
-    """What a geometry holds: points, and polygons as lists of rings, the outer one first."""
+    """What a geometry holds: points, polygons as lists of rings, the outer one first, and lines."""
 
     points: list[Point]
     polygons: list[list[list[Point]]]
+    lines: list[list[Point]]
 
 
 def point(x: float, y: float) -> bytes:
@@ -65,6 +66,14 @@ def shapes(data: bytes) -> Shapes:
 
     Raises ValueError where the bytes are cut short or hold lines, curves or surfaces.
     """
+    found = parts(data)
+    if found.lines:
+        raise ValueError("only points and polygons can be used")
+    return found
+
+
+def parts(data: bytes) -> Shapes:
+    """The points, lines and polygons of a geometry; collections are opened. Raises ValueError as ``shapes``."""
     try:
         found, end = _shapes(data, 0)
     except struct.error as error:
@@ -112,10 +121,15 @@ def _shapes(data: bytes, at: int) -> tuple[Shapes, int]:
     kind = code % 1000
     if kind == POINT:
         places, at = _read(data, at, order, dimensions, 1)
-        return Shapes([p for p in places if not math.isnan(p[0])], []), at
+        return Shapes([p for p in places if not math.isnan(p[0])], [], []), at
     (count,) = struct.unpack_from(order + "I", data, at)
     at += 4
-    found = Shapes([], [])
+    found = Shapes([], [], [])
+    if kind == LINE:
+        places, at = _read(data, at, order, dimensions, count)
+        if places:
+            found.lines.append(places)
+        return found, at
     if kind == POLYGON:
         rings = []
         for _ in range(count):
@@ -125,12 +139,13 @@ def _shapes(data: bytes, at: int) -> tuple[Shapes, int]:
         if rings:
             found.polygons.append(rings)
         return found, at
-    if kind not in (MULTIPOINT, MULTIPOLYGON, COLLECTION):
-        raise ValueError("only points and polygons can be used")
+    if kind not in (MULTIPOINT, MULTILINE, MULTIPOLYGON, COLLECTION):
+        raise ValueError("only points, lines and polygons can be used")
     for _ in range(count):
         part, at = _shapes(data, at)
         found.points.extend(part.points)
         found.polygons.extend(part.polygons)
+        found.lines.extend(part.lines)
     return found, at
 
 

@@ -58,14 +58,14 @@ def examine(path: Path, answers: Optional[Mapping[str, str]] = None, *, load: bo
             raise PackError(f"The model {path.name} needs the file {name} beside it; put it there.")
     reading = read_settings(path, header, answers if answers is not None else sidecar_answers(path))
     if load:
-        _try_loading(path, header)
+        try_loading(path, header)
     return Examined(path, header, reading.settings, reading.questions)
 
 
 def open_model(path: Path) -> Pack:
     """A pack of an ONNX file where it lies; its notice names what was assumed. Raises PackError."""
     found = examine(path, load=False)
-    manifest = _manifest(found, _id_of(path.stem), path.stem)
+    manifest = _manifest(found, id_of(path.stem), path.stem)
     manifest["notice"] = assumed(found.questions)
     manifest["format"] = FORMAT
     manifest["files"] = {name: sha256_file(path.parent / name) for name in _files(found)}
@@ -86,7 +86,7 @@ def add_model(
     """
     found = examine(path, answers)
     title = name or path.stem
-    goal = folder / _id_of(title)
+    goal = folder / id_of(title)
     if goal.exists() and not overwrite:
         raise OutputError(f"There is a model {goal.name} already; add --overwrite, or give another name.")
     try:
@@ -134,7 +134,7 @@ def _files(found: Examined) -> tuple[str, ...]:
     return (found.path.name, *found.header.external)
 
 
-def _id_of(name: str) -> str:
+def id_of(name: str) -> str:
     """A pack's id of any name: lower case, letters, digits and ._- only."""
     return re.sub(r"[^a-z0-9._-]+", "-", name.lower()).strip("._-")[:64] or "model"
 
@@ -171,7 +171,8 @@ def _manifest(found: Examined, pack_id: str, title: str) -> dict[str, Any]:
     return manifest
 
 
-def _try_loading(path: Path, header: Header) -> None:
+def try_loading(path: Path, header: Header) -> None:
+    """Raise PackError where ONNX Runtime does not take a file; nothing where it is not installed."""
     from ..runtime import make_runtime
 
     try:

@@ -49,7 +49,7 @@ def object_features(
                 continue
             moved = [[_moved(ring, part.grid, crs, geo) for ring in rings] for rings in polygons]
             shapes.append(wkb.multipolygon(moved) if masks else wkb.polygon(moved[0]))
-            area, length = _measures(polygons, part.grid, geo)
+            area, length = measures(polygons, part.grid, geo)
             columns["class"].append(int(found.classes[i]))
             columns["name"].append(names[int(found.classes[i])])
             columns["score"].append(float(found.scores[i]))
@@ -109,7 +109,7 @@ def _moved(ring: Sequence[tuple[float, float]], grid: Grid, crs: str, geo: Geo) 
     return list(zip(map(float, xs), map(float, ys)))
 
 
-def _measures(polygons: Sequence[Polygon], grid: Grid, geo: Geo) -> tuple[float, float]:
+def measures(polygons: Sequence[Polygon], grid: Grid, geo: Geo) -> tuple[float, float]:
     """Square metres and metres of outline on the ellipsoid."""
     lonlat = geo.parse_crs(LONLAT)
     area = length = 0.0

@@ -12,6 +12,7 @@ def panels() -> list[tuple[str, Any]]:
     from .change import ChangePanel
     from .fewshot import FewShotPanel
     from .generate import GeneratePanel
+    from .prompts import DigitizePanel
     from .runs import RunsPanel
     from .segment import SegmentPanel
     from .similar import SimilarPanel
@@ -19,6 +20,7 @@ def panels() -> list[tuple[str, Any]]:
     return [
         (tr("Generate"), GeneratePanel),
         (tr("Segment"), SegmentPanel),
+        (tr("Digitize"), DigitizePanel),
         (tr("Similar"), SimilarPanel),
         (tr("Change"), ChangePanel),
         (tr("Few-shot"), FewShotPanel),

@@ -7,41 +7,17 @@ folder), TERRANE_GUI_WIDTH (of the dock), TERRANE_GUI_EXTENT (xmin,ymin,xmax,yma
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
 import sys
 import time
-import traceback
-from pathlib import Path
 
-from qgis.core import QgsProject, QgsRasterLayer, QgsRectangle, QgsSettings
-from qgis.PyQt.QtCore import QCoreApplication, Qt, QTimer
+sys.path.insert(0, os.environ["TERRANE_GUI_DRIVERS"])
+from driver_parts import SHOTS, begin, pump, settle, shoot, show_scene
+from qgis.core import QgsProject
+from qgis.PyQt.QtCore import Qt, QTimer
 from qgis.PyQt.QtTest import QTest
-from qgis.PyQt.QtWidgets import QApplication, QDockWidget
 from qgis.utils import iface, plugins
-
-SHOTS = Path(os.environ["TERRANE_GUI_SHOTS"])
-RESULT = Path(os.environ["TERRANE_GUI_RESULT"])
-
-
-def pump(until, seconds=120.0, what="it"):
-    """Let QGIS work until something is so."""
-    end = time.monotonic() + seconds
-    while not until():
-        if time.monotonic() > end:
-            raise AssertionError(f"{what} did not happen in {seconds:g} s")
-        QCoreApplication.processEvents()
-        time.sleep(0.005)
-
-
-def settle(seconds):
-    end = time.monotonic() + seconds
-    pump(lambda: time.monotonic() > end)
-
-
-def shoot(name, widget):
-    widget.grab().save(str(SHOTS / f"{name}.png"))
 
 
 def facts(layer):
@@ -60,18 +36,7 @@ def facts(layer):
 
 def work():
     plugin = plugins["terrane"]
-    scene = QgsRasterLayer(os.environ["TERRANE_GUI_SCENE"], "S2 demo")
-    assert scene.isValid()
-    QgsProject.instance().addMapLayer(scene)
-    iface.setActiveLayer(scene)
-    canvas = iface.mapCanvas()
-    pump(lambda: canvas.mapSettings().destinationCrs() == scene.crs(), 30, "the layer on the map")
-    wanted = os.environ.get("TERRANE_GUI_EXTENT", "")
-    canvas.setExtent(QgsRectangle(*map(float, wanted.split(","))) if wanted else scene.extent())
-    iface.mainWindow().resize(1280, 860)
-    browser = iface.mainWindow().findChild(QDockWidget, "Browser")
-    if browser is not None:
-        browser.close()  # room for the layers
+    _, canvas = show_scene(os.environ["TERRANE_GUI_SCENE"])[1]
     plugin.action.trigger()
     dock = plugin.dock
     pump(lambda: dock.generate.source.scene is not None, 60, "recognition")
@@ -129,23 +94,4 @@ def work():
     }
 
 
-def leave():
-    QgsSettings().setValue("app/askToSaveMemoryLayers", False)
-    QgsProject.instance().clear()
-    QgsProject.instance().setDirty(False)
-    iface.actionExit().trigger()
-
-
-def main():
-    try:
-        told = {"ok": True, **work()}
-    except BaseException:  # noqa: BLE001 - a dialog would hang QGIS: everything goes into the report
-        told = {"ok": False, "error": traceback.format_exc()}
-        shoot("failed", QApplication.activeWindow() or iface.mainWindow())
-    part = RESULT.with_suffix(".part")
-    part.write_text(json.dumps(told), encoding="utf-8")
-    part.rename(RESULT)
-    leave()
-
-
-QTimer.singleShot(500, main)
+begin(work)

@@ -113,6 +113,7 @@ def run(
         "XDG_RUNTIME_DIR": str(runtime_dir),
         "TERRANE_GUI_RESULT": str(result),
         "TERRANE_GUI_SHOTS": str(shots),
+        "TERRANE_GUI_DRIVERS": str(driver.parent),
         **told,
     }
     # QGIS takes the first python3 of PATH for its own: never a virtual environment's.

@@ -1,0 +1,47 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Whether the chosen model answers clicks, and which one would."""
+
+from __future__ import annotations
+
+from typing import Optional
+
+from qgis.PyQt.QtWidgets import QWidget
+
+from ..i18n import tr
+from ..workbench import Workbench
+from .field import Note, together
+
+_ADD = "add"
+_OFFERED = 3
+
+
+class PromptModelNote(Note):
+    """Says what to do where the dock's model does not answer clicks; gone where it does."""
+
+    def __init__(self, bench: Workbench, parent: Optional[QWidget] = None) -> None:
+        super().__init__(parent=parent)
+        self._bench = bench
+        self.text.linkActivated.connect(self._follow)
+
+    def check(self) -> str:
+        """The dock's model where it answers clicks, else nothing; says what helps."""
+        from ...inference import prompt_models
+
+        card = self._bench.models.card
+        able = [one for one in prompt_models() if not one.error]
+        if card is not None and card.id in {one.id for one in able}:
+            self.say("")
+            return str(card.id)
+        if able:
+            names = ", ".join(f'<a href="{one.id}">{one.name}</a>' for one in able[:_OFFERED])
+            self.say(f"{tr('This model does not answer clicks. Use another one:')} {names}")
+        else:
+            add = f'<a href="{_ADD}">{together(tr("Add model…"))}</a>'
+            self.say(f"{tr('Clicking needs a model that answers clicks, such as MobileSAM or SAM.')} {add}")
+        return ""
+
+    def _follow(self, where: str) -> None:
+        if where == _ADD:
+            self._bench.models.open_dialog()
+        else:
+            self._bench.models.choose(where)

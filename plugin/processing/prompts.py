@@ -1,0 +1,156 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""``terrane:segmentbyprompts``: one object for each point, line, box or polygon of a layer."""
+
+from __future__ import annotations
+
+import os
+from typing import Any, Optional
+
+from qgis.core import (
+    QgsProcessingAlgorithm,
+    QgsProcessingContext,
+    QgsProcessingException,
+    QgsProcessingFeedback,
+    QgsProcessingParameterDefinition,
+    QgsProcessingParameterRasterLayer,
+    QgsProcessingParameterString,
+    QgsProcessingParameterVectorDestination,
+    QgsProcessingParameterVectorLayer,
+)
+from qgis.PyQt.QtGui import QIcon
+
+from ..compat import TYPE_POLYGON
+from ..i18n import tr
+from ..icons import icon
+from ..words import duration
+from .feedback import Listener
+
+_FORMATS = ("gpkg", "geojson", "shp", "fgb")
+
+
+class SegmentByPromptsAlgorithm(QgsProcessingAlgorithm):
+    """A raster and prompts in, polygons out."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._fields: dict[str, Any] = {}
+        self._geo: Any = None
+
+    def createInstance(self) -> SegmentByPromptsAlgorithm:
+        """See QgsProcessingAlgorithm."""
+        return SegmentByPromptsAlgorithm()
+
+    def name(self) -> str:
+        """See QgsProcessingAlgorithm."""
+        return "segmentbyprompts"
+
+    def displayName(self) -> str:
+        """See QgsProcessingAlgorithm."""
+        return tr("Segment by prompts")
+
+    def shortDescription(self) -> str:
+        """See QgsProcessingAlgorithm."""
+        return tr("Outlines the objects that points, lines or polygons of a layer show, one for each.")
+
+    def shortHelpString(self) -> str:
+        """What the dialog shows on its right."""
+        return "\n\n".join(
+            (
+                self.shortDescription(),
+                tr(
+                    "Needs a model that answers clicks, such as MobileSAM or Segment Anything. Polygons are taken "
+                    "as the boxes around them and the places inside, lines as scribbles. Attributes are carried "
+                    "over. The same by hand: Digitize in the dock."
+                ),
+            )
+        )
+
+    def icon(self) -> QIcon:
+        """See QgsProcessingAlgorithm."""
+        return icon("terrane")
+
+    def tags(self) -> list[str]:
+        """Words under which the toolbox finds it."""
+        return tr("segment anything,sam,mobilesam,prompts,points,boxes,digitize,outline,ai").split(",")
+
+    def initAlgorithm(self, _configuration: Optional[dict[str, Any]] = None) -> None:
+        """Declare the parameters (contracts.md, Processing ids)."""
+        self._add(
+            QgsProcessingParameterRasterLayer("INPUT", tr("Image")),
+            tr("What the model looks at. Of several bands it takes red, green and blue."),
+        )
+        self._add(
+            QgsProcessingParameterVectorLayer("PROMPTS", tr("Prompts")),
+            tr("Points, lines or polygons, in any CRS; each feature shows one object."),
+        )
+        self._add(
+            QgsProcessingParameterString("MODEL", tr("Model")),
+            tr("A model's id, or the path of a model pack."),
+        )
+        self._add(
+            QgsProcessingParameterVectorDestination("OUTPUT", tr("Objects"), TYPE_POLYGON),
+            tr("GeoPackage, Shapefile, GeoJSON or FlatGeobuf."),
+        )
+
+    def _add(self, parameter: QgsProcessingParameterDefinition, words: str) -> None:
+        parameter.setHelp(words)
+        self.addParameter(parameter)
+
+    def prepareAlgorithm(
+        self, parameters: dict[str, Any], context: QgsProcessingContext, feedback: QgsProcessingFeedback
+    ) -> bool:
+        """Main thread: snapshot the layers."""
+        from ...inference import TerraneError
+        from ..layers import from_layers
+
+        layer = self.parameterAsRasterLayer(parameters, "INPUT", context)
+        if layer is None:
+            raise QgsProcessingException(tr("The image must be a raster layer."))
+        problem = ""
+        try:
+            source = from_layers([layer])
+        except TerraneError as error:
+            problem = str(error)
+        if problem:
+            raise QgsProcessingException(problem)
+        # Layers that are no file, and selections, are written to one.
+        prompts, name = self.parameterAsCompatibleSourceLayerPathAndLayerName(
+            parameters, "PROMPTS", context, list(_FORMATS), "gpkg", feedback
+        )
+        if not prompts:
+            raise QgsProcessingException(tr("The prompts must be a vector layer that can be read."))
+        self._geo = source.geo
+        self._fields = {
+            "scene": source.source,
+            "prompts": prompts,
+            "layer": name or None,
+            "model": self.parameterAsString(parameters, "MODEL", context),
+        }
+        return True
+
+    def processAlgorithm(
+        self, parameters: dict[str, Any], context: QgsProcessingContext, feedback: QgsProcessingFeedback
+    ) -> dict[str, Any]:
+        """Worker thread: outline."""
+        from ...inference import Cancelled, PromptsRequest, TerraneError, segment_by_prompts
+
+        path = self.parameterAsOutputLayer(parameters, "OUTPUT", context)
+        os.makedirs(os.path.dirname(os.path.abspath(path)), exist_ok=True)
+        listener = Listener(feedback)
+        try:
+            request = PromptsRequest(output=path, overwrite=True, **self._fields)
+            result = segment_by_prompts(
+                request, progress=listener.progress, cancel=listener.cancel, geo=self._geo
+            )
+        except Cancelled:
+            return {}
+        except TerraneError as error:
+            raise QgsProcessingException(str(error)) from error
+        finally:
+            listener.close()
+        for warning in result.warnings:
+            feedback.pushWarning(warning)
+        feedback.pushInfo(
+            tr("{count} objects in {time}").format(count=result.objects, time=duration(result.seconds))
+        )
+        return {"OUTPUT": path}
