@@ -7,7 +7,7 @@ from typing import Any, Optional
 
 from qgis.gui import QgsDockWidget
 from qgis.PyQt.QtCore import Qt, QTimer
-from qgis.PyQt.QtWidgets import QStackedWidget, QTabBar, QVBoxLayout, QWidget
+from qgis.PyQt.QtWidgets import QStackedWidget, QVBoxLayout, QWidget
 
 from . import drop, options
 from .i18n import tr
@@ -15,6 +15,7 @@ from .jobs import Jobs
 from .model_bar import ModelBar
 from .panels import panels
 from .panels.generate import GeneratePanel
+from .tab_rows import TabRows
 from .workbench import Workbench
 
 
@@ -29,21 +30,13 @@ class TerraneDock(QgsDockWidget):
         self._iface = iface
         self.models = ModelBar(jobs, self)
         self.bench = Workbench(iface, jobs, self.models)
-        self.tabs = QTabBar(self)
-        self.tabs.setExpanding(False)
-        self.tabs.setDrawBase(False)
-        small = self.tabs.font()
-        small.setPointSizeF(0.9 * small.pointSizeF() if small.pointSizeF() > 0 else 9.0)
-        self.tabs.setFont(small)
-        # All tabs stay in sight where the dock is narrow; scrolling would hide some.
-        self.tabs.setUsesScrollButtons(False)
-        self.tabs.setElideMode(Qt.TextElideMode.ElideRight)
+        self.tabs = TabRows(self)
         self.stack = QStackedWidget(self)
         self.panels: list[Any] = []
         for title, make in panels():
             panel = make(self.bench, self.stack)
             self.panels.append(panel)
-            self.tabs.setTabToolTip(self.tabs.addTab(title), title)
+            self.tabs.addTab(title)
             self.stack.addWidget(panel)
         self.tabs.setVisible(len(self.panels) > 1)
         self.bench.repeat = self._repeat

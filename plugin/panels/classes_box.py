@@ -26,6 +26,7 @@ from qgis.PyQt.QtWidgets import (
     QListWidget,
     QListWidgetItem,
     QPushButton,
+    QToolButton,
     QVBoxLayout,
     QWidget,
 )
@@ -33,6 +34,7 @@ from qgis.PyQt.QtWidgets import (
 from .. import fewshot
 from ..class_marks import ClassMarks
 from ..i18n import tr
+from ..icons import theme
 from ..layers import layer_with_selection
 from ..point_tool import PointTool
 from ..polygon_tool import PolygonTool
@@ -107,7 +109,9 @@ class ClassesBox(QWidget):
         self.selected.setToolTip(tr("Take the selected polygons of a polygon layer for the chosen class."))
         self.undo = QPushButton(tr("Undo"), self)
         self.undo.setToolTip(tr("Take the last place back."))
-        self.remove = QPushButton(tr("Remove class"), self)
+        self.remove = QToolButton(self)
+        self.remove.setIcon(theme("symbologyRemove"))
+        self.remove.setAutoRaise(True)
         self.remove.setToolTip(tr("Remove the chosen class and its places."))
         self.note = Note(parent=self)
 
@@ -116,11 +120,11 @@ class ClassesBox(QWidget):
         top.setSpacing(6)
         top.addWidget(self.name, 1)
         top.addWidget(self.new)
+        top.addWidget(self.remove)
         grid = QGridLayout()
         grid.setSpacing(6)
-        for place, button in enumerate((self.point, self.polygon, self.selected, self.undo, self.remove)):
-            grid.addWidget(button, place // 3, place % 3)
-        grid.setColumnStretch(3, 1)
+        for place, button in enumerate((self.point, self.polygon, self.selected, self.undo)):
+            grid.addWidget(button, place // 2, place % 2)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(6)

@@ -21,7 +21,7 @@ from qgis.core import (
 from qgis.PyQt.QtCore import QMimeData, QPoint, QPointF, Qt, QUrl
 from qgis.PyQt.QtGui import QDropEvent
 from qgis.PyQt.QtTest import QTest
-from qgis.PyQt.QtWidgets import QPushButton, QScrollArea, QWidget
+from qgis.PyQt.QtWidgets import QPushButton, QScrollArea, QToolButton, QWidget
 from qgis_window import finish, messages, pump, ramp_image, read_raster, settle, write_raster
 
 pytestmark = pytest.mark.qgis
@@ -59,6 +59,18 @@ def test_builds_at_300_pixels_without_clipping(dock, window):
         for scroll in dock.stack.currentWidget().findChildren(QScrollArea):
             if scroll.isVisible():
                 assert scroll.widget().minimumSizeHint().width() <= scroll.viewport().width()
+
+
+def test_titles_of_tabs_are_readable_in_a_narrow_dock(dock):
+    buttons = dock.tabs.findChildren(QToolButton)
+    assert [button.text() for button in buttons] == [dock.tabs.tabText(i) for i in range(dock.tabs.count())]
+    for number, button in enumerate(buttons):
+        assert button.width() >= button.sizeHint().width(), button.text()
+        assert dock.tabs.rect().contains(button.geometry())
+        button.click()
+        assert dock.tabs.currentIndex() == dock.stack.currentIndex() == number
+    places = [button.geometry() for button in buttons]
+    assert not any(a.intersects(b) for i, a in enumerate(places) for b in places[i + 1 :])
 
 
 def test_recognises_a_layer_and_forecasts(dock):
