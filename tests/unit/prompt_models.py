@@ -103,7 +103,9 @@ _MATCHING = """
     pointed = Cast <to = 9> (count_on)
     wanted = Where (pointed, pos, no_points)
     unwanted = Neg (neg)
-    logits2 = Min (wanted, unwanted, frame)
+    least = Min (wanted, unwanted, frame)
+    steep = Constant <value = float {40.0}> ()
+    logits2 = Mul (least, steep)
 """
 
 
@@ -135,7 +137,9 @@ def encoder(path: Path, layout: str = "sam", side: int = SIDE, name: str = "") -
             f"float[1, 3, {side}, {side}] image) => (float[1, 3, {side}, {side}] high_res_feats_0, "
             f"float[1, 3, {side}, {side}] high_res_feats_1, float[1, 3, {side}, {side}] image_embed)"
         )
-        body = "\n".join(f"{n} = Identity (image)" for n in ("high_res_feats_0", "high_res_feats_1", "image_embed"))
+        body = "\n".join(
+            f"{n} = Identity (image)" for n in ("high_res_feats_0", "high_res_feats_1", "image_embed")
+        )
     elif layout == "optimum":
         face = (
             f"float[1, 3, {side}, {side}] pixel_values) => (float[1, 3, {side}, {side}] image_embeddings, "
@@ -169,7 +173,7 @@ def decoder(path: Path, layout: str = "sam", side: int = SIDE, tolerance: float 
     square = f"{side}, {side}"
     scores = "{" + ", ".join(map(str, SCORES)) + "}"
     many = """
-        far = Constant <value = float {100.0}> ()
+        far = Constant <value = float {1000.0}> ()
         none = Sub (logits2, far)
         all = Add (logits2, far)
         stack = Constant <value_ints: ints = [0]> ()
@@ -182,44 +186,60 @@ def decoder(path: Path, layout: str = "sam", side: int = SIDE, tolerance: float 
             "float[1, q, n] batched_point_labels, int64[2] orig_im_size) => "
             "(float[1, q, 3, H, W] output_masks, float[1, q, 3] iou_predictions)"
         )
-        body = _text("image_embeddings", "batched_point_coords", "batched_point_labels", tolerance) + many + """
+        body = (
+            _text("image_embeddings", "batched_point_coords", "batched_point_labels", tolerance)
+            + many
+            + """
             three3 = Concat <axis = 0> (m1, m0, m3)
             lead = Constant <value_ints: ints = [0, 1]> ()
             output_masks = Unsqueeze (three3, lead)
             iou_predictions = Constant <value = float[1, 1, 3] {0.1, 0.95, 0.2}> ()"""
+        )
     elif layout == "optimum":
         face = (
             f"float[1, 3, {square}] image_embeddings, float[1, 3, {square}] image_positional_embeddings, "
             "float[1, q, n, 2] input_points, int64[1, q, n] input_labels) => "
             f"(float[1, q, 3] iou_scores, float[1, q, 3, {square}] pred_masks)"
         )
-        body = _text("image_embeddings", "input_points", "input_labels", tolerance) + many + """
+        body = (
+            _text("image_embeddings", "input_points", "input_labels", tolerance)
+            + many
+            + """
             three3 = Concat <axis = 0> (m1, m0, m3)
             lead = Constant <value_ints: ints = [0, 1]> ()
             pred_masks = Unsqueeze (three3, lead)
             iou_scores = Constant <value = float[1, 1, 3] {0.1, 0.95, 0.2}> ()"""
+        )
     elif layout == "sam2":
         face = (
             f"float[1, 3, {square}] image_embed, float[1, 3, {square}] high_res_feats_0, "
             f"float[1, 3, {square}] high_res_feats_1, float[l, n, 2] point_coords, float[l, n] point_labels, "
-            f"float[l, 1, {square}] mask_input, float[l] has_mask_input) => "
+            f"float[l, 1, {side // 4}, {side // 4}] mask_input, float[l] has_mask_input) => "
             f"(float[l, 3, {square}] masks, float[l, 3] iou_predictions)"
         )
-        body = _text("image_embed", "point_coords", "point_labels", tolerance) + many + """
+        body = (
+            _text("image_embed", "point_coords", "point_labels", tolerance)
+            + many
+            + """
             three3 = Concat <axis = 0> (m1, m0, m3)
             masks = Unsqueeze (three3, stack)
             iou_predictions = Constant <value = float[1, 3] {0.1, 0.95, 0.2}> ()"""
+        )
     else:
         face = (
             f"float[1, 3, {square}] image_embeddings, float[1, n, 2] point_coords, float[1, n] point_labels, "
-            f"float[1, 1, {square}] mask_input, float[1] has_mask_input, float[2] orig_im_size) => "
+            f"float[1, 1, {side // 4}, {side // 4}] mask_input, float[1] has_mask_input, float[2] orig_im_size) => "
             f"(float[1, 4, h, w] masks, float[1, 4] iou_predictions, float[1, 4, {square}] low_res_masks)"
         )
-        body = _text("image_embeddings", "point_coords", "point_labels", tolerance) + many + f"""
+        body = (
+            _text("image_embeddings", "point_coords", "point_labels", tolerance)
+            + many
+            + f"""
             four = Concat <axis = 0> (m0, m1, m0, m3)
             low_res_masks = Unsqueeze (four, stack)
             masks = Identity (low_res_masks)
             iou_predictions = Constant <value = float[1, 4] {scores}> ()"""
+        )
     return _save(path, f"{_HEAD} decoder ({face} {{ {body} }}")
 
 
