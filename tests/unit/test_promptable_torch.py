@@ -42,9 +42,9 @@ def tiny(kind: str) -> Any:
         return transformers.SamModel(config)
     backbone = {
         "model_type": "sam2_hiera_det_model", "hidden_size": 16, "num_attention_heads": 1,
-        "image_size": [128, 128], "blocks_per_stage": [1, 1, 1, 1], "embed_dim_per_stage": [16, 32, 64, 128],
+        "image_size": [128, 128], "blocks_per_stage": [1, 1, 2, 1], "embed_dim_per_stage": [16, 32, 64, 128],
         "num_attention_heads_per_stage": [1, 2, 2, 4], "window_size_per_stage": [8, 4, 2, 2],
-        "global_attention_blocks": [2], "window_positional_embedding_background_size": [7, 7],
+        "global_attention_blocks": [3], "window_positional_embedding_background_size": [7, 7],
     }  # fmt: skip
     vision = {
         "backbone_config": backbone, "backbone_channel_list": [128, 64, 32, 16], "fpn_hidden_size": 32,
