@@ -29,6 +29,7 @@ class TerraneProvider(QgsProcessingProvider):
         from .embed import EmbedAlgorithm
         from .generate import GenerateAlgorithm
         from .predict import ClassifyAlgorithm, RegressAlgorithm, SegmentAlgorithm
+        from .prompts import SegmentByPromptsAlgorithm
         from .similar import SimilarAlgorithm
         from .vectorize import VectorizeAlgorithm
 
@@ -39,6 +40,7 @@ class TerraneProvider(QgsProcessingProvider):
             ClassifyAlgorithm,
             EmbedAlgorithm,
             SimilarAlgorithm,
+            SegmentByPromptsAlgorithm,
             VectorizeAlgorithm,
         ):
             self.addAlgorithm(algorithm())

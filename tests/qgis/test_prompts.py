@@ -387,6 +387,47 @@ def test_a_model_that_does_not_answer_clicks_is_told(panel, plugin, window):
     assert panel.problem.words() == "" and panel.marks.buttons["point"].isEnabled()
 
 
+def test_a_pair_is_added_where_the_link_leads(panel, plugin, packs, tmp_path, monkeypatch):
+    monkeypatch.setenv("TERRANE_MODELS", str(tmp_path / "models"))
+    plugin.dock.models.reload()
+    settle()
+    assert "needs a model that answers clicks" in panel.problem.words()
+    panel.problem.text.linkActivated.emit("add")
+    dialog = plugin.dock.models.dialog
+    assert dialog.tabs.currentWidget() is dialog.prompts and not dialog.prompts.button.isEnabled()
+    encoder, decoder = prompt_models.pair(tmp_path / "files", side=SIDE)
+    dialog.prompts.encoder.setFilePath(str(encoder))
+    dialog.prompts.decoder.setFilePath(str(tmp_path / "none.onnx"))
+    assert dialog.prompts.note.words().startswith("There is no file")
+    dialog.prompts.decoder.setFilePath(str(encoder))
+    dialog.prompts.button.click()
+    pump(lambda: not plugin.jobs.running and dialog.prompts.note.words())
+    assert "bug" not in dialog.prompts.note.words(), "two encoders are no pair, in one sentence"
+    dialog.prompts.decoder.setFilePath(str(decoder))
+    dialog.prompts.name.setText("Mine")
+    dialog.prompts.button.click()
+    pump(lambda: plugin.dock.models.card is not None and plugin.dock.models.card.name == "Mine")
+    dialog.reject()
+    settle()
+    assert panel.problem.words() == "" and panel.marks.buttons["point"].isEnabled()
+
+
+def test_a_model_of_torch_is_not_run_in_qgis(panel, plugin, tmp_path, monkeypatch):
+    from terrane.inference import add_promptable
+
+    monkeypatch.setenv("TERRANE_MODELS", str(tmp_path / "models"))
+    folder = tmp_path / "sam-vit"
+    folder.mkdir()
+    (folder / "config.json").write_text('{"model_type": "sam"}')
+    (folder / "model.safetensors").write_bytes(b"none")
+    pack = add_promptable([folder], tmp_path / "models")
+    plugin.dock.models.reload()
+    plugin.dock.models.choose(pack.id)
+    settle()
+    assert "runs outside of QGIS only" in panel.problem.words()
+    assert not panel.marks.buttons["point"].isEnabled()
+
+
 # --- accepted objects ------------------------------------------------------------------------------------
 
 
