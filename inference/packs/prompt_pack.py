@@ -45,7 +45,7 @@ def add_promptable(
     if is_decoder(heads[0]) and not is_decoder(heads[1]):
         encoder, decoder, heads = decoder, encoder, heads[::-1]
     settings = read_pair(*heads)
-    files = {}
+    files: dict[str, Path] = {}
     for path, head in zip((encoder, decoder), heads):
         for file in (path.name, *head.external):
             if not is_inside(file) or not (path.parent / file).is_file():

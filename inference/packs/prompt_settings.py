@@ -117,6 +117,9 @@ def read_pair(encoder: Header, decoder: Header) -> PromptSettings:
             f"The decoder gives {', '.join(given)}, but no masks; export it with its published names."
         )
     picture = encoder.inputs[0]
+    face = _picture(picture, layout)
+    if not face["fixed"]:
+        face["side"] = _side_of(decoder)
     return PromptSettings(
         layout=layout,
         feeds={one.name: _partner(one, wanted, encoder) for one in wanted},
@@ -126,7 +129,7 @@ def read_pair(encoder: Header, decoder: Header) -> PromptSettings:
         others=others,
         masks=masks,
         scores=next((name for name in _SCORES if name in given), ""),
-        **_picture(picture, layout),
+        **face,
     )
 
 
@@ -159,6 +162,13 @@ def _picture(picture: Tensor, layout: str) -> dict[str, Any]:
         "fixed": fixed,
         "side": int(rows) if fixed else SIDE,
     }
+
+
+def _side_of(decoder: Header) -> int:
+    """Pixels of the square, from an earlier mask's: these have a quarter as many."""
+    shapes = [one.shape for one in decoder.inputs if one.name in MASK_INPUT]
+    last = shapes[0][-1] if shapes and shapes[0] else 0
+    return 4 * last if isinstance(last, int) and last > 0 else SIDE
 
 
 def _named(length: Any) -> tuple[Any, ...]:

@@ -5,10 +5,12 @@ from __future__ import annotations
 
 import argparse
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..console import note, say
+from ..errors import InputError
 from ..tasks.request import SCHEMA
 from .common import add_json, add_set, print_json, settings_of
 
@@ -18,13 +20,21 @@ if TYPE_CHECKING:
 
 def add_action(actions: Any) -> None:
     """Declare the arguments, as an action of ``terrane models``."""
-    text = "add your own ONNX model (Deepness's conventions, or none)"
+    text = (
+        "add your own ONNX model (Deepness's conventions, or none; encoder and decoder of a promptable one)"
+    )
     description = (
         f"{text.capitalize()}. The file is copied as it is. What it does not say of itself is asked, or taken "
         "as usual where there is no terminal or --yes, and remembered beside the copy."
     )
     parser = actions.add_parser("add", help=text, description=description, allow_abbrev=False)
-    parser.add_argument("file", metavar="FILE", help="an .onnx file; weights in other files beside it")
+    parser.add_argument(
+        "file",
+        nargs="+",
+        metavar="FILE",
+        help="an .onnx file, weights in other files beside it; of a model that takes prompts its encoder and "
+        "its decoder, or the folder that holds them, or one as the transformers library publishes it",
+    )
     add_set(parser, "what the file does not say, or says wrongly: kind=regressor resolution=20 …")
     parser.add_argument("--name", help="the model's name (default: the file's)")
     parser.add_argument("--yes", action="store_true", help="ask nothing; take what is usual")
@@ -36,9 +46,13 @@ def add_action(actions: Any) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Add a model."""
     from ..packs.peer_pack import add_model, examine
+    from ..packs.prompt_pack import looks_promptable
     from ..registry import user_folder
 
-    path = Path(arguments.file).expanduser()
+    paths = [Path(file).expanduser() for file in arguments.file]
+    if len(paths) > 1 or looks_promptable(paths):
+        return _run_promptable(arguments, paths)
+    path = paths[0]
     answers = settings_of(arguments.set)
     if not arguments.yes and not arguments.json and sys.stdin is not None and sys.stdin.isatty():
         # An answer can raise another question: a detector's layout, once it is one.
@@ -69,6 +83,33 @@ def run(arguments: argparse.Namespace) -> int:
             f"{question.words} Taken: {question.default}. Change it with --set {question.key}=… --overwrite."
         )
     note(f"{pack.id} is for: terrane {pack.tasks[0]} SCENE --model {pack.id} -o OUT")
+    return 0
+
+
+def _run_promptable(arguments: argparse.Namespace, paths: Sequence[Path]) -> int:
+    """Add a model that takes prompts."""
+    from ..packs.prompt_pack import add_promptable
+    from ..packs.prompt_settings import WORDS
+    from ..registry import user_folder
+
+    if arguments.set:
+        raise InputError("A model that takes prompts has no settings; leave out --set.")
+    pack = add_promptable(paths, user_folder(), name=arguments.name, overwrite=arguments.overwrite)
+    if arguments.json:
+        print_json(
+            {
+                "schema": SCHEMA,
+                "verb": "models add",
+                "outputs": {"pack": str(pack.root)},
+                "model": pack.id,
+                "tasks": list(pack.tasks),
+                "settings": dict(pack.settings),
+            }
+        )
+        return 0
+    say(str(pack.root))
+    note(f"{pack.id} runs as {WORDS[pack.settings['layout']]}.")
+    note(f"{pack.id} is for: terrane segment SCENE --model {pack.id} --prompts FILE -o OUT.gpkg")
     return 0
 
 

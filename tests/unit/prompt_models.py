@@ -103,7 +103,9 @@ _MATCHING = """
     pointed = Cast <to = 9> (count_on)
     wanted = Where (pointed, pos, no_points)
     unwanted = Neg (neg)
-    logits2 = Min (wanted, unwanted, frame)
+    least = Min (wanted, unwanted, frame)
+    steep = Constant <value = float {40.0}> ()
+    logits2 = Mul (least, steep)
 """
 
 
@@ -171,7 +173,7 @@ def decoder(path: Path, layout: str = "sam", side: int = SIDE, tolerance: float 
     square = f"{side}, {side}"
     scores = "{" + ", ".join(map(str, SCORES)) + "}"
     many = """
-        far = Constant <value = float {100.0}> ()
+        far = Constant <value = float {1000.0}> ()
         none = Sub (logits2, far)
         all = Add (logits2, far)
         stack = Constant <value_ints: ints = [0]> ()
@@ -212,7 +214,7 @@ def decoder(path: Path, layout: str = "sam", side: int = SIDE, tolerance: float 
         face = (
             f"float[1, 3, {square}] image_embed, float[1, 3, {square}] high_res_feats_0, "
             f"float[1, 3, {square}] high_res_feats_1, float[l, n, 2] point_coords, float[l, n] point_labels, "
-            f"float[l, 1, {square}] mask_input, float[l] has_mask_input) => "
+            f"float[l, 1, {side // 4}, {side // 4}] mask_input, float[l] has_mask_input) => "
             f"(float[l, 3, {square}] masks, float[l, 3] iou_predictions)"
         )
         body = (
@@ -226,7 +228,7 @@ def decoder(path: Path, layout: str = "sam", side: int = SIDE, tolerance: float 
     else:
         face = (
             f"float[1, 3, {square}] image_embeddings, float[1, n, 2] point_coords, float[1, n] point_labels, "
-            f"float[1, 1, {square}] mask_input, float[1] has_mask_input, float[2] orig_im_size) => "
+            f"float[1, 1, {side // 4}, {side // 4}] mask_input, float[1] has_mask_input, float[2] orig_im_size) => "
             f"(float[1, 4, h, w] masks, float[1, 4] iou_predictions, float[1, 4, {square}] low_res_masks)"
         )
         body = (
