@@ -373,6 +373,24 @@ def test_all_objects(panel, window):
     panel.bar.button.click()
     pump(lambda: panel.picked.objects)
     assert not panel.bar.running
+    assert {RED, GREEN} <= {cells(one.found.shape) for one in panel.picked.objects}
+    panel.picked.list.selectAll()
+    QTest.keyClick(panel.picked.list, Qt.Key.Key_Delete)
+    assert panel.picked.objects == ()
+
+
+def test_finding_all_can_be_stopped(panel, plugin, window):
+    panel.marks.choose("point")
+    pump(lambda: panel.picking.ready)
+    panel.bar.button.click()
+    assert panel.picking.searching and panel.bar.running
+    started = time.monotonic()
+    panel.bar.stop.click()
+    pump(lambda: not plugin.jobs.running)
+    assert time.monotonic() - started < 2
+    assert panel.picked.objects == () and not panel.bar.running and panel.picking.ready
+    click(window, 40, 30)
+    assert cells(answered(panel).shape) == RED, "the view is still there"
 
 
 # --- models ----------------------------------------------------------------------------------------------
