@@ -6,7 +6,7 @@ from __future__ import annotations
 import json
 import shutil
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Optional
 
@@ -118,9 +118,7 @@ def _torch_parts(folder: Path, name: Optional[str]) -> tuple[dict[str, Any], dic
         )
     files = {p.name: p for p in sorted(folder.iterdir()) if p.suffix in (".json", ".safetensors")}
     weights = next(n for n in files if n.endswith(".safetensors"))
-    vision = config.get("vision_config") or {}
-    side = vision.get("image_size") if isinstance(vision, dict) else None
-    settings = PromptSettings(TORCH, side=side if isinstance(side, int) and side > 0 else SIDE)
+    settings = PromptSettings(TORCH, side=_torch_side(config, kind))
     graph = {
         "inputs": {"pixel_values": ["batch", 3, settings.side, settings.side]},
         "outputs": {"pred_masks": ["batch", "prompts", "masks", "rows", "columns"]},
@@ -130,6 +128,16 @@ def _torch_parts(folder: Path, name: Optional[str]) -> tuple[dict[str, Any], dic
     manifest["settings"]["model_type"] = kind
     manifest["notice"] = "runs outside of QGIS only: terrane segment, with the transformers library."
     return manifest, files
+
+
+def _torch_side(config: Mapping[str, Any], kind: str) -> int:
+    """Pixels of the square that the model sees; transformers' own default where config.json does not say."""
+    for part in (config, config.get("tracker_config")):
+        inner = part.get("prompt_encoder_config") if isinstance(part, dict) else None
+        side = inner.get("image_size") if isinstance(inner, dict) else None
+        if isinstance(side, int) and 0 < side <= 4096:
+            return side
+    return 1008 if kind.startswith("sam3") else SIDE
 
 
 def _placed(manifest: dict[str, Any], files: dict[str, Path], folder: Path, overwrite: bool) -> Pack:
