@@ -68,6 +68,7 @@ if TYPE_CHECKING:
     )
     from .tasks.journal import JournalInfo
     from .tasks.predict import PredictResult
+    from .tasks.prompt_scene import PromptRequest, PromptResult, segment_prompts
     from .tasks.prompting import PromptSession, answer_features, prompt_models
     from .tasks.recognise import RecogniseRequest, forecast_recognise, recognise
     from .tasks.regress import RegressRequest, forecast_regress, regress
@@ -192,12 +193,15 @@ __all__ = [
     # prompts on the map
     "Answer",
     "Prompt",
+    "PromptRequest",
+    "PromptResult",
     "PromptSession",
     "View",
     "add_promptable",
     "answer_features",
     "looks_promptable",
     "prompt_models",
+    "segment_prompts",
     # work that needs another Python
 ]
 
@@ -238,6 +242,7 @@ _HOMES = {
     ".tasks.recognise": "RecogniseRequest forecast_recognise recognise",
     ".tasks.upscale": "UpscaleRequest forecast_upscale upscale",
     ".tasks.predict": "PredictResult",
+    ".tasks.prompt_scene": "PromptRequest PromptResult segment_prompts",
     ".tasks.prompting": "PromptSession answer_features prompt_models",
     ".tasks.regress": "RegressRequest forecast_regress regress",
     ".tasks.segment": "SegmentRequest forecast_segment segment",

@@ -151,11 +151,13 @@ class ModelBar(QWidget):
         self.combo.setToolTip(describe(card) if card is not None else tr("The model"))
         self.changed.emit()
 
-    def open_dialog(self, *, about: bool = False, by_hand: str = "", fetch: str = "") -> None:
+    def open_dialog(
+        self, *, about: bool = False, by_hand: str = "", fetch: str = "", clicking: bool = False
+    ) -> None:
         """Where models come from, and adding one; it stays open beside the work.
 
         ``about``: what is known of those that are there; ``by_hand``: adding the files of a size of the
-        official weights; ``fetch``: a size to download now.
+        official weights; ``fetch``: a size to download now; ``clicking``: adding a model that answers clicks.
         """
         dialog = self._models_dialog()
         if about:
@@ -166,6 +168,8 @@ class ModelBar(QWidget):
             dialog.tabs.setCurrentWidget(dialog.files)
         elif fetch:
             dialog.fetch(fetch)
+        elif clicking:
+            dialog.tabs.setCurrentWidget(dialog.prompts)
         dialog.show()
         dialog.raise_()
         dialog.activateWindow()

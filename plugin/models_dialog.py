@@ -15,6 +15,7 @@ from .models_files import FilesPage
 from .models_finetuned import FineTunedPage
 from .models_list import ListPage
 from .models_page import Page
+from .models_prompt import PromptPage
 
 
 class ModelsDialog(QDialog):
@@ -32,12 +33,14 @@ class ModelsDialog(QDialog):
         self.download = DownloadPage(jobs, self)
         self.files = FilesPage(jobs, self)
         self.finetuned = FineTunedPage(jobs, self)
+        self.prompts = PromptPage(jobs, self)
         self.tabs = QTabWidget(self)
         for title, page in (
             (tr("Models"), self.list),
             (tr("Get TerraMind"), self.download),
             (tr("From files"), self.files),
             (tr("Fine-tuned"), self.finetuned),
+            (tr("For clicking"), self.prompts),
         ):
             self.tabs.addTab(page, title)
         self.tabs.setCurrentWidget(self.list if chosen else self.download)
@@ -53,7 +56,7 @@ class ModelsDialog(QDialog):
     @property
     def pages(self) -> tuple[Page, ...]:
         """The pages that get models."""
-        return (self.download, self.files, self.finetuned)
+        return (self.download, self.files, self.finetuned, self.prompts)
 
     def fetch(self, size: str) -> None:
         """Download a size of the official weights, with what is usual."""

@@ -212,7 +212,7 @@ def area_word(area: float) -> str:
     """Square metres, or hectares and square kilometres where these are easier to read."""
     if math.isnan(area):
         return ""
-    for least, unit, factor in ((1e6, "km²", 1e6), (1e5, "ha", 1e4)):
+    for least, unit, factor in ((1e6, "km²", 1e6), (1e4, "ha", 1e4)):
         if area >= least:
             return f"{QLocale().toString(area / factor, 'f', 1)} {unit}"
     return f"{QLocale().toString(area, 'f', 0 if area >= 100 else 1)} m²"

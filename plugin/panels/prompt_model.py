@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from typing import Optional
+from typing import Any, Optional
 
 from qgis.PyQt.QtWidgets import QWidget
 
@@ -28,10 +28,19 @@ class PromptModelNote(Note):
         from ...inference import prompt_models
 
         card = self._bench.models.card
-        able = [one for one in prompt_models() if not one.error]
+        there = prompt_models()
+        able = [one for one in there if _runs_here(one)]
         if card is not None and card.id in {one.id for one in able}:
             self.say("")
             return str(card.id)
+        if card is not None and card.id in {one.id for one in there}:
+            self.say(
+                tr(
+                    "{model} runs outside of QGIS only, with terrane segment on the command line. Here, use one of "
+                    "two ONNX files."
+                ).format(model=card.name)
+            )
+            return ""
         if able:
             names = ", ".join(f'<a href="{one.id}">{one.name}</a>' for one in able[:_OFFERED])
             self.say(f"{tr('This model does not answer clicks. Use another one:')} {names}")
@@ -42,6 +51,16 @@ class PromptModelNote(Note):
 
     def _follow(self, where: str) -> None:
         if where == _ADD:
-            self._bench.models.open_dialog()
+            self._bench.models.open_dialog(clicking=True)
         else:
             self._bench.models.choose(where)
+
+
+def _runs_here(card: Any) -> bool:
+    """Whether a model that answers clicks is one of graphs: torch does not belong into QGIS's process."""
+    from ...inference import TerraneError, find_model
+
+    try:
+        return bool(find_model(card.id, verify=False).graphs.keys() >= {"encode", "decode"})
+    except TerraneError:
+        return False

@@ -19,6 +19,7 @@ from qgis.core import (
 )
 from qgis.PyQt.QtGui import QIcon
 
+from .. import settings
 from ..compat import TYPE_POLYGON
 from ..i18n import tr
 from ..icons import icon
@@ -26,6 +27,8 @@ from ..words import duration
 from .feedback import Listener
 
 _FORMATS = ("gpkg", "geojson", "shp", "fgb")
+_BANDS = 3
+"""Red, green, blue."""
 
 
 class SegmentByPromptsAlgorithm(QgsProcessingAlgorithm):
@@ -58,9 +61,10 @@ class SegmentByPromptsAlgorithm(QgsProcessingAlgorithm):
             (
                 self.shortDescription(),
                 tr(
-                    "Needs a model that answers clicks, such as MobileSAM or Segment Anything. Polygons are taken "
-                    "as the boxes around them and the places inside, lines as scribbles. Attributes are carried "
-                    "over. The same by hand: Digitize in the dock."
+                    "Needs a model that answers clicks, such as MobileSAM or Segment Anything. Polygons stand for the "
+                    "boxes around them, lines are scribbles. A text attribute “label” says which points of a "
+                    "multipoint belong to the object, such as ++-. Attributes are carried over. The same by hand: "
+                    "Digitize in the dock."
                 ),
             )
         )
@@ -77,7 +81,7 @@ class SegmentByPromptsAlgorithm(QgsProcessingAlgorithm):
         """Declare the parameters (contracts.md, Processing ids)."""
         self._add(
             QgsProcessingParameterRasterLayer("INPUT", tr("Image")),
-            tr("What the model looks at. Of several bands it takes red, green and blue."),
+            tr("What the model looks at: its first three bands, as red, green and blue."),
         )
         self._add(
             QgsProcessingParameterVectorLayer("PROMPTS", tr("Prompts")),
@@ -100,31 +104,36 @@ class SegmentByPromptsAlgorithm(QgsProcessingAlgorithm):
         self, parameters: dict[str, Any], context: QgsProcessingContext, feedback: QgsProcessingFeedback
     ) -> bool:
         """Main thread: snapshot the layers."""
-        from ...inference import TerraneError
+        from ...inference import TerraneError, open_image
         from ..layers import from_layers
 
         layer = self.parameterAsRasterLayer(parameters, "INPUT", context)
         if layer is None:
             raise QgsProcessingException(tr("The image must be a raster layer."))
+        # Layers that are no file, layers of a file with several, and selections are written to a file of their own.
+        prompts, name = self.parameterAsCompatibleSourceLayerPathAndLayerName(
+            parameters, "PROMPTS", context, list(_FORMATS), "gpkg", feedback
+        )
+        if name:
+            prompts = self.parameterAsCompatibleSourceLayerPath(
+                parameters, "PROMPTS", context, ["geojson"], "geojson", feedback
+            )
+        if not prompts:
+            raise QgsProcessingException(tr("The prompts must be a vector layer that can be read."))
         problem = ""
         try:
             source = from_layers([layer])
+            scene = open_image(source.source, _BANDS, source.geo)
         except TerraneError as error:
             problem = str(error)
         if problem:
             raise QgsProcessingException(problem)
-        # Layers that are no file, and selections, are written to one.
-        prompts, name = self.parameterAsCompatibleSourceLayerPathAndLayerName(
-            parameters, "PROMPTS", context, list(_FORMATS), "gpkg", feedback
-        )
-        if not prompts:
-            raise QgsProcessingException(tr("The prompts must be a vector layer that can be read."))
         self._geo = source.geo
         self._fields = {
-            "scene": source.source,
+            "scene": scene,
             "prompts": prompts,
-            "layer": name or None,
             "model": self.parameterAsString(parameters, "MODEL", context),
+            "device": settings.preferences().device,
         }
         return True
 
@@ -132,14 +141,14 @@ class SegmentByPromptsAlgorithm(QgsProcessingAlgorithm):
         self, parameters: dict[str, Any], context: QgsProcessingContext, feedback: QgsProcessingFeedback
     ) -> dict[str, Any]:
         """Worker thread: outline."""
-        from ...inference import Cancelled, PromptsRequest, TerraneError, segment_by_prompts
+        from ...inference import Cancelled, PromptRequest, TerraneError, segment_prompts
 
         path = self.parameterAsOutputLayer(parameters, "OUTPUT", context)
         os.makedirs(os.path.dirname(os.path.abspath(path)), exist_ok=True)
         listener = Listener(feedback)
         try:
-            request = PromptsRequest(output=path, overwrite=True, **self._fields)
-            result = segment_by_prompts(
+            request = PromptRequest(output=path, overwrite=True, **self._fields)
+            result = segment_prompts(
                 request, progress=listener.progress, cancel=listener.cancel, geo=self._geo
             )
         except Cancelled:

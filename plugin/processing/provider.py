@@ -31,6 +31,7 @@ class TerraneProvider(QgsProcessingProvider):
         from .fewshot import FewShotAlgorithm
         from .generate import GenerateAlgorithm
         from .predict import ClassifyAlgorithm, RegressAlgorithm, SegmentAlgorithm
+        from .prompts import SegmentByPromptsAlgorithm
         from .similar import SimilarAlgorithm
         from .vectorize import VectorizeAlgorithm
 
@@ -43,6 +44,7 @@ class TerraneProvider(QgsProcessingProvider):
             SimilarAlgorithm,
             CompareAlgorithm,
             FewShotAlgorithm,
+            SegmentByPromptsAlgorithm,
             VectorizeAlgorithm,
         ):
             self.addAlgorithm(algorithm())

@@ -373,6 +373,24 @@ def test_all_objects(panel, window):
     panel.bar.button.click()
     pump(lambda: panel.picked.objects)
     assert not panel.bar.running
+    assert {RED, GREEN} <= {cells(one.found.shape) for one in panel.picked.objects}
+    panel.picked.list.selectAll()
+    QTest.keyClick(panel.picked.list, Qt.Key.Key_Delete)
+    assert panel.picked.objects == ()
+
+
+def test_finding_all_can_be_stopped(panel, plugin, window):
+    panel.marks.choose("point")
+    pump(lambda: panel.picking.ready)
+    panel.bar.button.click()
+    assert panel.picking.searching and panel.bar.running
+    started = time.monotonic()
+    panel.bar.stop.click()
+    pump(lambda: not plugin.jobs.running)
+    assert time.monotonic() - started < 2
+    assert panel.picked.objects == () and not panel.bar.running and panel.picking.ready
+    click(window, 40, 30)
+    assert cells(answered(panel).shape) == RED, "the view is still there"
 
 
 # --- models ----------------------------------------------------------------------------------------------
@@ -385,6 +403,47 @@ def test_a_model_that_does_not_answer_clicks_is_told(panel, plugin, window):
     assert not panel.marks.buttons["point"].isEnabled() and not panel.bar.button.isEnabled()
     panel.problem.text.linkActivated.emit("clicker")
     assert panel.problem.words() == "" and panel.marks.buttons["point"].isEnabled()
+
+
+def test_a_pair_is_added_where_the_link_leads(panel, plugin, packs, tmp_path, monkeypatch):
+    monkeypatch.setenv("TERRANE_MODELS", str(tmp_path / "models"))
+    plugin.dock.models.reload()
+    settle()
+    assert "needs a model that answers clicks" in panel.problem.words()
+    panel.problem.text.linkActivated.emit("add")
+    dialog = plugin.dock.models.dialog
+    assert dialog.tabs.currentWidget() is dialog.prompts and not dialog.prompts.button.isEnabled()
+    encoder, decoder = prompt_models.pair(tmp_path / "files", side=SIDE)
+    dialog.prompts.encoder.setFilePath(str(encoder))
+    dialog.prompts.decoder.setFilePath(str(tmp_path / "none.onnx"))
+    assert dialog.prompts.note.words().startswith("There is no file")
+    dialog.prompts.decoder.setFilePath(str(encoder))
+    dialog.prompts.button.click()
+    pump(lambda: not plugin.jobs.running and dialog.prompts.note.words())
+    assert "bug" not in dialog.prompts.note.words(), "two encoders are no pair, in one sentence"
+    dialog.prompts.decoder.setFilePath(str(decoder))
+    dialog.prompts.name.setText("Mine")
+    dialog.prompts.button.click()
+    pump(lambda: plugin.dock.models.card is not None and plugin.dock.models.card.name == "Mine")
+    dialog.reject()
+    settle()
+    assert panel.problem.words() == "" and panel.marks.buttons["point"].isEnabled()
+
+
+def test_a_model_of_torch_is_not_run_in_qgis(panel, plugin, tmp_path, monkeypatch):
+    from terrane.inference import add_promptable
+
+    monkeypatch.setenv("TERRANE_MODELS", str(tmp_path / "models"))
+    folder = tmp_path / "sam-vit"
+    folder.mkdir()
+    (folder / "config.json").write_text('{"model_type": "sam"}')
+    (folder / "model.safetensors").write_bytes(b"none")
+    pack = add_promptable([folder], tmp_path / "models")
+    plugin.dock.models.reload()
+    plugin.dock.models.choose(pack.id)
+    settle()
+    assert "runs outside of QGIS only" in panel.problem.words()
+    assert not panel.marks.buttons["point"].isEnabled()
 
 
 # --- accepted objects ------------------------------------------------------------------------------------
