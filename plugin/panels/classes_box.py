@@ -91,6 +91,7 @@ class ClassesBox(QWidget):
         self.name.setMinimumWidth(60)
         self.new = QPushButton(tr("Add"), self)
         self.list = QListWidget(self)
+        self.list.setMinimumWidth(60)
         self.list.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
         self.list.setToolTip(tr("The class that the next places belong to. Double-click changes its colour."))
         self.point = QPushButton(tr("Points"), self)
@@ -119,8 +120,8 @@ class ClassesBox(QWidget):
         grid = QGridLayout()
         grid.setSpacing(6)
         for place, button in enumerate((self.point, self.polygon, self.selected, self.undo, self.remove)):
-            grid.addWidget(button, place // 3, place % 3)
-        grid.setColumnStretch(3, 1)
+            grid.addWidget(button, place // 2, place % 2)
+        grid.setColumnStretch(2, 1)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(6)
