@@ -93,6 +93,7 @@ class ClassesBox(QWidget):
         self.name.setMinimumWidth(60)
         self.new = QPushButton(tr("Add"), self)
         self.list = QListWidget(self)
+        self.list.setMinimumWidth(60)
         self.list.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
         self.list.setToolTip(tr("The class that the next places belong to. Double-click changes its colour."))
         self.point = QPushButton(tr("Points"), self)

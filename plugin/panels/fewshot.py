@@ -78,7 +78,7 @@ class FewShotPanel(QWidget):
         self.inputs = InputsBox(self)
         self.classes = ClassesBox(bench.iface, self)
         self.area = AreaBox(bench.iface, self)
-        self.at_once = QCheckBox(tr("Map after each place"), self)
+        self.at_once = QCheckBox(tr("Map the view at once"), self)
         self.at_once.setChecked(True)
         self.at_once.setToolTip(tr("Trains again and maps what you see whenever a place is marked."))
         self.report = ReportBox(self)

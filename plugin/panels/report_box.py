@@ -33,6 +33,7 @@ class ReportBox(QWidget):
         super().__init__(parent)
         self.words = wrapped(self)
         self.table = QTableWidget(self)
+        self.table.setMinimumWidth(60)
         self.table.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
         self.table.setSelectionMode(QAbstractItemView.SelectionMode.NoSelection)
         self.table.setToolTip(
