@@ -2140,7 +2140,7 @@
         <translation>Vereinfachen um (Pixel)</translation>
     </message>
     <message>
-        <source>Outlines may move by so much. 0: they stay on the pixels' edges.</source>
+        <source>Outlines may move by so much. 0: they stay on the pixels&apos; edges.</source>
         <translation>So weit dürfen sich Umrisse bewegen. 0: sie bleiben auf den Pixelkanten.</translation>
     </message>
     <message>
@@ -2174,6 +2174,866 @@
     <message>
         <source>{count} polygons in {time}</source>
         <translation>{count} Polygone in {time}</translation>
+    </message>
+    <message>
+        <source>As recognised</source>
+        <translation>Wie erkannt</translation>
+    </message>
+    <message>
+        <source>Class by class</source>
+        <translation>Klasse für Klasse</translation>
+    </message>
+    <message>
+        <source>By what the model makes of them</source>
+        <translation>Nach dem, was das Modell daraus macht</translation>
+    </message>
+    <message>
+        <source>Band by band</source>
+        <translation>Band für Band</translation>
+    </message>
+    <message>
+        <source>Two rasters of classes: compared class by class.</source>
+        <translation>Zwei Klassenraster: Klasse für Klasse verglichen.</translation>
+    </message>
+    <message>
+        <source>Two scenes: compared by what the model makes of each patch.</source>
+        <translation>Zwei Szenen: verglichen nach dem, was das Modell aus jedem Feld macht.</translation>
+    </message>
+    <message>
+        <source>Two rasters of embeddings: compared patch by patch.</source>
+        <translation>Zwei Raster von Einbettungen: Feld für Feld verglichen.</translation>
+    </message>
+    <message>
+        <source>Two images: compared band by band, each date brought to the same brightness and contrast.</source>
+        <translation>Zwei Bilder: Band für Band verglichen, beide Zeitpunkte auf gleiche Helligkeit und gleichen Kontrast gebracht.</translation>
+    </message>
+    <message>
+        <source>Balancing both dates…</source>
+        <translation>Beide Zeitpunkte werden angeglichen …</translation>
+    </message>
+    <message>
+        <source>Looking at the first date…</source>
+        <translation>Der erste Zeitpunkt wird betrachtet …</translation>
+    </message>
+    <message>
+        <source>Looking at the second date…</source>
+        <translation>Der zweite Zeitpunkt wird betrachtet …</translation>
+    </message>
+    <message>
+        <source>Comparing…</source>
+        <translation>Wird verglichen …</translation>
+    </message>
+    <message>
+        <source>Counting…</source>
+        <translation>Wird gezählt …</translation>
+    </message>
+    <message>
+        <source>Drawing outlines…</source>
+        <translation>Umrisse werden gezeichnet …</translation>
+    </message>
+    <message>
+        <source>Writing…</source>
+        <translation>Wird geschrieben …</translation>
+    </message>
+    <message>
+        <source>km²</source>
+        <translation>km²</translation>
+    </message>
+    <message>
+        <source>ha</source>
+        <translation>ha</translation>
+    </message>
+    <message>
+        <source>m²</source>
+        <translation>m²</translation>
+    </message>
+    <message>
+        <source>{value}, changed</source>
+        <translation>{value}, verändert</translation>
+    </message>
+    <message>
+        <source>{value}, changed most</source>
+        <translation>{value}, am stärksten verändert</translation>
+    </message>
+    <message>
+        <source>Change</source>
+        <translation>Veränderung</translation>
+    </message>
+    <message>
+        <source>Magnitude of change</source>
+        <translation>Stärke der Veränderung</translation>
+    </message>
+    <message>
+        <source>{pair}: {share} changed.</source>
+        <translation>{pair}: {share} verändert.</translation>
+    </message>
+    <message>
+        <source>Change polygons</source>
+        <translation>Veränderte Flächen</translation>
+    </message>
+    <message>
+        <source>Uncertainty</source>
+        <translation>Unsicherheit</translation>
+    </message>
+    <message>
+        <source>Places to mark next</source>
+        <translation>Nächste Orte zum Markieren</translation>
+    </message>
+    <message>
+        <source>How undecided the model is between the two likeliest classes: 0 is sure, 1 undecided.</source>
+        <translation>Wie unentschieden das Modell zwischen den zwei wahrscheinlichsten Klassen ist: 0 ist sicher, 1 unentschieden.</translation>
+    </message>
+    <message>
+        <source>Where the model is least sure, spread out over the map: marking these helps most.</source>
+        <translation>Wo das Modell am unsichersten ist, über die Karte verteilt: Diese zu markieren hilft am meisten.</translation>
+    </message>
+    <message>
+        <source>Samples must be points or polygons.</source>
+        <translation>Beispiele müssen Punkte oder Polygone sein.</translation>
+    </message>
+    <message>
+        <source>few-shot</source>
+        <translation>aus wenigen Beispielen</translation>
+    </message>
+    <message>
+        <source>How good it is cannot be told yet: mark each class in places further apart.</source>
+        <translation>Wie gut es ist, lässt sich noch nicht sagen: Markieren Sie jede Klasse an weiter entfernten Orten.</translation>
+    </message>
+    <message>
+        <source>About {share} right, tested on {count} pixels at least {metres} m from those it learnt on.</source>
+        <translation>Etwa {share} richtig, geprüft an {count} Pixeln, mindestens {metres} m von den gelernten entfernt.</translation>
+    </message>
+    <message>
+        <source>Not tested: {classes}; mark them in places further apart.</source>
+        <translation>Nicht geprüft: {classes}; markieren Sie sie an weiter entfernten Orten.</translation>
+    </message>
+    <message>
+        <source>Most often {one} is taken for {other}.</source>
+        <translation>Am häufigsten wird {one} für {other} gehalten.</translation>
+    </message>
+    <message>
+        <source>For clicking</source>
+        <translation>Zum Klicken</translation>
+    </message>
+    <message>
+        <source>The encoder&apos;s name</source>
+        <translation>Der Name des Encoders</translation>
+    </message>
+    <message>
+        <source>For Digitize: MobileSAM, Segment Anything, SAM 2 or EfficientSAM as two ONNX files. The encoder looks at the map once, the decoder answers each click.</source>
+        <translation>Für Digitalisieren: MobileSAM, Segment Anything, SAM 2 oder EfficientSAM als zwei ONNX-Dateien. Der Encoder betrachtet die Karte einmal, der Decoder beantwortet jeden Klick.</translation>
+    </message>
+    <message>
+        <source>Encoder</source>
+        <translation>Encoder</translation>
+    </message>
+    <message>
+        <source>Decoder</source>
+        <translation>Decoder</translation>
+    </message>
+    <message>
+        <source>ONNX models (*.onnx)</source>
+        <translation>ONNX-Modelle (*.onnx)</translation>
+    </message>
+    <message>
+        <source>Digitize</source>
+        <translation>Digitalisieren</translation>
+    </message>
+    <message>
+        <source>Few-shot</source>
+        <translation>Beispiele</translation>
+    </message>
+    <message>
+        <source>Smaller polygons are left out. Raster and figures count every pixel.</source>
+        <translation>Kleinere Polygone werden weggelassen. Raster und Zahlen zählen jedes Pixel.</translation>
+    </message>
+    <message>
+        <source>Adds what lies right of the line as a polygon layer.</source>
+        <translation>Fügt hinzu, was rechts der Linie liegt, als Polygonlayer.</translation>
+    </message>
+    <message>
+        <source>Find changes</source>
+        <translation>Veränderungen finden</translation>
+    </message>
+    <message>
+        <source>Before</source>
+        <translation>Vorher</translation>
+    </message>
+    <message>
+        <source>After</source>
+        <translation>Nachher</translation>
+    </message>
+    <message>
+        <source>Compare</source>
+        <translation>Vergleichen</translation>
+    </message>
+    <message>
+        <source>Least area</source>
+        <translation>Kleinste Fläche</translation>
+    </message>
+    <message>
+        <source>Choose two layers of the same place: two maps of classes, or two images.</source>
+        <translation>Wählen Sie zwei Layer desselben Ortes: zwei Klassenkarten oder zwei Bilder.</translation>
+    </message>
+    <message>
+        <source>Both are the same layer; choose another date.</source>
+        <translation>Beide sind derselbe Layer; wählen Sie einen anderen Zeitpunkt.</translation>
+    </message>
+    <message>
+        <source>Both layers must be raster files.</source>
+        <translation>Beide Layer müssen Rasterdateien sein.</translation>
+    </message>
+    <message>
+        <source>ONNX Runtime is not installed yet: press Install above, or compare band by band.</source>
+        <translation>ONNX Runtime ist noch nicht installiert: Drücken Sie oben auf Installieren, oder vergleichen Sie Band für Band.</translation>
+    </message>
+    <message>
+        <source>{before} → {after}</source>
+        <translation>{before} → {after}</translation>
+    </message>
+    <message>
+        <source>Terrane: finding changes</source>
+        <translation>Terrane: Veränderungen werden gesucht</translation>
+    </message>
+    <message>
+        <source>Terrane: drawing outlines</source>
+        <translation>Terrane: Umrisse werden gezeichnet</translation>
+    </message>
+    <message>
+        <source>Change added: {share}</source>
+        <translation>Veränderung hinzugefügt: {share}</translation>
+    </message>
+    <message>
+        <source>{share} changed.</source>
+        <translation>{share} verändert.</translation>
+    </message>
+    <message>
+        <source>{share} changed by more than {value}.</source>
+        <translation>{share} um mehr als {value} verändert.</translation>
+    </message>
+    <message>
+        <source>New class, for example water</source>
+        <translation>Neue Klasse, zum Beispiel Wasser</translation>
+    </message>
+    <message>
+        <source>Add</source>
+        <translation>Hinzufügen</translation>
+    </message>
+    <message>
+        <source>The class that the next places belong to. Double-click changes its colour.</source>
+        <translation>Die Klasse, zu der die nächsten Orte gehören. Ein Doppelklick ändert ihre Farbe.</translation>
+    </message>
+    <message>
+        <source>Points</source>
+        <translation>Punkte</translation>
+    </message>
+    <message>
+        <source>Click places of the chosen class on the map; Esc or the right button ends.</source>
+        <translation>Klicken Sie Orte der gewählten Klasse auf der Karte an; Esc oder die rechte Taste beendet.</translation>
+    </message>
+    <message>
+        <source>Click the corners of an area of the chosen class; the right button closes it, Esc drops it.</source>
+        <translation>Klicken Sie die Ecken einer Fläche der gewählten Klasse an; die rechte Taste schließt sie, Esc verwirft sie.</translation>
+    </message>
+    <message>
+        <source>Take the selected polygons of a polygon layer for the chosen class.</source>
+        <translation>Die ausgewählten Polygone eines Polygonlayers für die gewählte Klasse übernehmen.</translation>
+    </message>
+    <message>
+        <source>Take the last place back.</source>
+        <translation>Den letzten Ort zurücknehmen.</translation>
+    </message>
+    <message>
+        <source>Remove the chosen class and its places.</source>
+        <translation>Die gewählte Klasse und ihre Orte entfernen.</translation>
+    </message>
+    <message>
+        <source>A place cannot be brought into the CRS of the others.</source>
+        <translation>Ein Ort lässt sich nicht in das KBS der anderen bringen.</translation>
+    </message>
+    <message>
+        <source>Add a class first, and choose it in the list.</source>
+        <translation>Fügen Sie zuerst eine Klasse hinzu, und wählen Sie sie in der Liste.</translation>
+    </message>
+    <message>
+        <source>1 place</source>
+        <translation>1 Ort</translation>
+    </message>
+    <message>
+        <source>{count} places</source>
+        <translation>{count} Orte</translation>
+    </message>
+    <message>
+        <source>Map the view at once</source>
+        <translation>Ansicht sofort kartieren</translation>
+    </message>
+    <message>
+        <source>Trains again and maps what you see whenever a place is marked.</source>
+        <translation>Lernt neu und kartiert, was Sie sehen, sobald ein Ort markiert ist.</translation>
+    </message>
+    <message>
+        <source>Keep as a model</source>
+        <translation>Als Modell behalten</translation>
+    </message>
+    <message>
+        <source>Name, for example my fields</source>
+        <translation>Name, zum Beispiel meine Felder</translation>
+    </message>
+    <message>
+        <source>It is listed with the other models, and needs the places no more.</source>
+        <translation>Es steht bei den anderen Modellen und braucht die Orte nicht mehr.</translation>
+    </message>
+    <message>
+        <source>Map</source>
+        <translation>Kartieren</translation>
+    </message>
+    <message>
+        <source>How good</source>
+        <translation>Wie gut</translation>
+    </message>
+    <message>
+        <source>Name two or more classes, such as water and forest.</source>
+        <translation>Nennen Sie zwei oder mehr Klassen, etwa Wasser und Wald.</translation>
+    </message>
+    <message>
+        <source>Mark a few places of each class: press Points or Polygons, then click on the map.</source>
+        <translation>Markieren Sie einige Orte jeder Klasse: Drücken Sie Punkte oder Polygone, und klicken Sie dann auf die Karte.</translation>
+    </message>
+    <message>
+        <source>This model gives no features to learn from; choose another one above.</source>
+        <translation>Dieses Modell gibt keine Merkmale, aus denen sich lernen lässt; wählen Sie oben ein anderes.</translation>
+    </message>
+    <message>
+        <source>The view is too large to be mapped after each place: zoom in, or press Map.</source>
+        <translation>Die Ansicht ist zu groß, um nach jedem Ort kartiert zu werden: Zoomen Sie hinein, oder drücken Sie Kartieren.</translation>
+    </message>
+    <message>
+        <source>Terrane: keeping the model {name}</source>
+        <translation>Terrane: Modell {name} wird behalten</translation>
+    </message>
+    <message>
+        <source>Kept as the model {name}; choose it above to segment with it.</source>
+        <translation>Als Modell {name} behalten; wählen Sie es oben, um damit zu segmentieren.</translation>
+    </message>
+    <message>
+        <source>Threshold of change</source>
+        <translation>Schwelle der Veränderung</translation>
+    </message>
+    <message>
+        <source>Drag the line: what lies to its right counts as change.</source>
+        <translation>Ziehen Sie die Linie: Was rechts von ihr liegt, gilt als Veränderung.</translation>
+    </message>
+    <message>
+        <source>New layer</source>
+        <translation>Neuer Layer</translation>
+    </message>
+    <message>
+        <source>A polygon layer of the project, or a new file: GeoPackage, Shapefile, …</source>
+        <translation>Ein Polygonlayer des Projekts, oder eine neue Datei: GeoPackage, Shapefile, …</translation>
+    </message>
+    <message>
+        <source>Append</source>
+        <translation>Anhängen</translation>
+    </message>
+    <message>
+        <source>Save…</source>
+        <translation>Speichern …</translation>
+    </message>
+    <message>
+        <source>Add the objects to this layer, as one step that its Undo takes back</source>
+        <translation>Die Objekte diesem Layer hinzufügen, als ein Schritt, den sein Rückgängig zurücknimmt</translation>
+    </message>
+    <message>
+        <source>Write the objects to a new file, and add it to the project</source>
+        <translation>Die Objekte in eine neue Datei schreiben und sie dem Projekt hinzufügen</translation>
+    </message>
+    <message>
+        <source>objects</source>
+        <translation>Objekte</translation>
+    </message>
+    <message>
+        <source>Save objects</source>
+        <translation>Objekte speichern</translation>
+    </message>
+    <message>
+        <source>1 object added to {layer}; save its edits to keep it.</source>
+        <translation>1 Objekt zu {layer} hinzugefügt; speichern Sie die Bearbeitung, um es zu behalten.</translation>
+    </message>
+    <message>
+        <source>{count} objects added to {layer}; save its edits to keep them.</source>
+        <translation>{count} Objekte zu {layer} hinzugefügt; speichern Sie die Bearbeitung, um sie zu behalten.</translation>
+    </message>
+    <message>
+        <source>{count} saved: {file}</source>
+        <translation>{count} gespeichert: {file}</translation>
+    </message>
+    <message>
+        <source>1 object</source>
+        <translation>1 Objekt</translation>
+    </message>
+    <message>
+        <source>{count} objects</source>
+        <translation>{count} Objekte</translation>
+    </message>
+    <message>
+        <source>Point</source>
+        <translation>Punkt</translation>
+    </message>
+    <message>
+        <source>Box</source>
+        <translation>Kasten</translation>
+    </message>
+    <message>
+        <source>Scribble</source>
+        <translation>Strich</translation>
+    </message>
+    <message>
+        <source>Polygon</source>
+        <translation>Polygon</translation>
+    </message>
+    <message>
+        <source>Click on the object. Right click, or Ctrl: this does not belong to it.</source>
+        <translation>Klicken Sie auf das Objekt. Rechtsklick oder Strg: Das gehört nicht dazu.</translation>
+    </message>
+    <message>
+        <source>Drag a box around the object. Then click to add or take away.</source>
+        <translation>Ziehen Sie einen Kasten um das Objekt. Klicken Sie dann, um etwas dazu- oder wegzunehmen.</translation>
+    </message>
+    <message>
+        <source>Draw a stroke over the object. Right button, or Ctrl: this does not belong to it.</source>
+        <translation>Ziehen Sie einen Strich über das Objekt. Rechte Taste oder Strg: Das gehört nicht dazu.</translation>
+    </message>
+    <message>
+        <source>Click around the object; right click or Enter closes. Ctrl at the first: does not belong.</source>
+        <translation>Klicken Sie um das Objekt herum; Rechtsklick oder Enter schließt. Strg beim ersten: gehört nicht dazu.</translation>
+    </message>
+    <message>
+        <source>Accept</source>
+        <translation>Annehmen</translation>
+    </message>
+    <message>
+        <source>Keep this object (Enter)</source>
+        <translation>Dieses Objekt behalten (Enter)</translation>
+    </message>
+    <message>
+        <source>Take back the last mark (Backspace)</source>
+        <translation>Die letzte Marke zurücknehmen (Rücktaste)</translation>
+    </message>
+    <message>
+        <source>Reject</source>
+        <translation>Verwerfen</translation>
+    </message>
+    <message>
+        <source>Forget this object (Delete or Esc)</source>
+        <translation>Dieses Objekt vergessen (Entf oder Esc)</translation>
+    </message>
+    <message>
+        <source>Take a tool, and show an object.</source>
+        <translation>Nehmen Sie ein Werkzeug, und zeigen Sie ein Objekt.</translation>
+    </message>
+    <message>
+        <source>Transitions</source>
+        <translation>Übergänge</translation>
+    </message>
+    <message>
+        <source>Rows: the first date. Columns: the second date.</source>
+        <translation>Zeilen: der erste Zeitpunkt. Spalten: der zweite Zeitpunkt.</translation>
+    </message>
+    <message>
+        <source>All</source>
+        <translation>Alle</translation>
+    </message>
+    <message>
+        <source>{area} · {count} pixels</source>
+        <translation>{area} · {count} Pixel</translation>
+    </message>
+    <message>
+        <source>What the objects are. It stays for the next ones.</source>
+        <translation>Was die Objekte sind. Es bleibt für die nächsten.</translation>
+    </message>
+    <message>
+        <source>Colour of the class</source>
+        <translation>Farbe der Klasse</translation>
+    </message>
+    <message>
+        <source>Object</source>
+        <translation>Objekt</translation>
+    </message>
+    <message>
+        <source>Class</source>
+        <translation>Klasse</translation>
+    </message>
+    <message>
+        <source>Area</source>
+        <translation>Fläche</translation>
+    </message>
+    <message>
+        <source>Score</source>
+        <translation>Güte</translation>
+    </message>
+    <message>
+        <source>Double-click a class to change it; Delete removes the object.</source>
+        <translation>Ein Doppelklick ändert die Klasse; Entf entfernt das Objekt.</translation>
+    </message>
+    <message>
+        <source>{model} runs outside of QGIS only, with terrane segment on the command line. Here, use one of two ONNX files.</source>
+        <translation>{model} läuft nur außerhalb von QGIS, mit terrane segment auf der Kommandozeile. Nehmen Sie hier eines aus zwei ONNX-Dateien.</translation>
+    </message>
+    <message>
+        <source>Everything on the map</source>
+        <translation>Alles auf der Karte</translation>
+    </message>
+    <message>
+        <source>What the model looks at, as the map shows it: an image, or all visible layers.</source>
+        <translation>Was das Modell betrachtet, so wie die Karte es zeigt: ein Bild oder alle sichtbaren Layer.</translation>
+    </message>
+    <message>
+        <source>Find all objects</source>
+        <translation>Alle Objekte finden</translation>
+    </message>
+    <message>
+        <source>Outline everything that the model can tell apart in the map&apos;s view</source>
+        <translation>Alles umreißen, was das Modell in der Kartenansicht unterscheiden kann</translation>
+    </message>
+    <message>
+        <source>On</source>
+        <translation>Auf</translation>
+    </message>
+    <message>
+        <source>Mark</source>
+        <translation>Marke</translation>
+    </message>
+    <message>
+        <source>As</source>
+        <translation>Als</translation>
+    </message>
+    <message>
+        <source>Found</source>
+        <translation>Gefunden</translation>
+    </message>
+    <message>
+        <source>That is outside of {layer}.</source>
+        <translation>Das liegt außerhalb von {layer}.</translation>
+    </message>
+    <message>
+        <source>what the map shows</source>
+        <translation>was die Karte zeigt</translation>
+    </message>
+    <message>
+        <source>The map has moved: it is looked at again.</source>
+        <translation>Die Karte wurde verschoben: Sie wird neu betrachtet.</translation>
+    </message>
+    <message>
+        <source>Nothing was found there; add a mark, or draw a box around it.</source>
+        <translation>Dort wurde nichts gefunden; setzen Sie eine weitere Marke, oder ziehen Sie einen Kasten darum.</translation>
+    </message>
+    <message>
+        <source>No objects were found in this view.</source>
+        <translation>In dieser Ansicht wurden keine Objekte gefunden.</translation>
+    </message>
+    <message>
+        <source>{area} · score {score}</source>
+        <translation>{area} · Güte {score}</translation>
+    </message>
+    <message>
+        <source>Now mark something that belongs to the object.</source>
+        <translation>Markieren Sie jetzt etwas, das zum Objekt gehört.</translation>
+    </message>
+    <message>
+        <source>The answer comes when the map has been looked at.</source>
+        <translation>Die Antwort kommt, wenn die Karte betrachtet ist.</translation>
+    </message>
+    <message>
+        <source>Looking at the map…</source>
+        <translation>Die Karte wird betrachtet …</translation>
+    </message>
+    <message>
+        <source>Tested pixels. Rows: what they are; columns: what the model took them for. F1: 1 is perfect.</source>
+        <translation>Geprüfte Pixel. Zeilen: was sie sind; Spalten: wofür das Modell sie hielt. F1: 1 ist vollkommen.</translation>
+    </message>
+    <message>
+        <source>{layer} cannot be edited; choose another layer, or save the objects as a file.</source>
+        <translation>{layer} lässt sich nicht bearbeiten; wählen Sie einen anderen Layer, oder speichern Sie die Objekte als Datei.</translation>
+    </message>
+    <message>
+        <source>{layer} cannot be edited now; another program may have it open.</source>
+        <translation>{layer} lässt sich jetzt nicht bearbeiten; vielleicht hat ein anderes Programm ihn offen.</translation>
+    </message>
+    <message>
+        <source>Add objects picked by clicking</source>
+        <translation>Durch Klicken gefundene Objekte hinzufügen</translation>
+    </message>
+    <message>
+        <source>{layer} does not take these objects; save them as a file.</source>
+        <translation>{layer} nimmt diese Objekte nicht an; speichern Sie sie als Datei.</translation>
+    </message>
+    <message>
+        <source>An object cannot be moved into {crs}; choose another CRS.</source>
+        <translation>Ein Objekt lässt sich nicht nach {crs} bringen; wählen Sie ein anderes KBS.</translation>
+    </message>
+    <message>
+        <source>Terrane: looking at the map</source>
+        <translation>Terrane: Karte wird betrachtet</translation>
+    </message>
+    <message>
+        <source>Terrane: finding all objects</source>
+        <translation>Terrane: alle Objekte werden gesucht</translation>
+    </message>
+    <message>
+        <source>Change between two dates</source>
+        <translation>Veränderung zwischen zwei Zeitpunkten</translation>
+    </message>
+    <message>
+        <source>Tells what changed from one date to the other.</source>
+        <translation>Sagt, was sich von einem Zeitpunkt zum anderen verändert hat.</translation>
+    </message>
+    <message>
+        <source>Two rasters of classes: which class became which, with a table of how much. Two scenes of the same kind: how much a model&apos;s view of each patch changed, or, where no model reads them, how much the bands changed once both dates have the same brightness and contrast. The first layer&apos;s pixels are the common grid.</source>
+        <translation>Zwei Klassenraster: welche Klasse zu welcher wurde, mit einer Tabelle der Mengen. Zwei Szenen derselben Art: wie sehr sich die Sicht eines Modells auf jedes Feld verändert hat, oder, wo kein Modell sie liest, wie sehr sich die Bänder verändert haben, sobald beide Zeitpunkte gleiche Helligkeit und gleichen Kontrast haben. Die Pixel des ersten Layers sind das gemeinsame Raster.</translation>
+    </message>
+    <message>
+        <source>change detection,difference,transition matrix,land cover change,otsu,time</source>
+        <translation>Veränderung,Änderungserkennung,Differenz,Übergangsmatrix,Landbedeckung,Otsu,Zeit</translation>
+    </message>
+    <message>
+        <source>First date</source>
+        <translation>Erster Zeitpunkt</translation>
+    </message>
+    <message>
+        <source>A raster of classes, or a scene. Results lie on its pixels.</source>
+        <translation>Ein Klassenraster oder eine Szene. Ergebnisse liegen auf seinen Pixeln.</translation>
+    </message>
+    <message>
+        <source>Second date</source>
+        <translation>Zweiter Zeitpunkt</translation>
+    </message>
+    <message>
+        <source>A layer of the same kind and place.</source>
+        <translation>Ein Layer derselben Art und desselben Ortes.</translation>
+    </message>
+    <message>
+        <source>Least area of polygons (m²)</source>
+        <translation>Kleinste Fläche der Polygone (m²)</translation>
+    </message>
+    <message>
+        <source>Smaller polygons are left out; the other results count every pixel.</source>
+        <translation>Kleinere Polygone werden weggelassen; die anderen Ergebnisse zählen jedes Pixel.</translation>
+    </message>
+    <message>
+        <source>Threshold</source>
+        <translation>Schwelle</translation>
+    </message>
+    <message>
+        <source>Of scenes, more than so much is change. Empty: where the histogram falls into two (Otsu).</source>
+        <translation>Bei Szenen gilt mehr als so viel als Veränderung. Leer: wo das Histogramm in zwei zerfällt (Otsu).</translation>
+    </message>
+    <message>
+        <source>Of classes, the class before × 10 (100, 1000) + the class after; of scenes, the magnitude.</source>
+        <translation>Bei Klassen die Klasse vorher × 10 (100, 1000) + die Klasse nachher; bei Szenen die Stärke.</translation>
+    </message>
+    <message>
+        <source>What changed, with its area and from which class to which, or how much.</source>
+        <translation>Was sich verändert hat, mit Fläche und von welcher Klasse zu welcher, oder wie sehr.</translation>
+    </message>
+    <message>
+        <source>Table</source>
+        <translation>Tabelle</translation>
+    </message>
+    <message>
+        <source>Of classes, how much of each became what, in pixels and square metres.</source>
+        <translation>Bei Klassen, wie viel von jeder zu was wurde, in Pixeln und Quadratmetern.</translation>
+    </message>
+    <message>
+        <source>Compare by</source>
+        <translation>Vergleichen nach</translation>
+    </message>
+    <message>
+        <source>auto: as the layers are recognised. classes, model or bands: your word.</source>
+        <translation>auto: wie die Layer erkannt werden. classes, model oder bands: Ihre Wahl.</translation>
+    </message>
+    <message>
+        <source>A model&apos;s id, or the path of a model pack. Scenes only.</source>
+        <translation>Der Name eines Modells oder der Pfad eines Modellpakets. Nur für Szenen.</translation>
+    </message>
+    <message>
+        <source>What both images are, where their bands do not tell.</source>
+        <translation>Was beide Bilder sind, wo ihre Bänder es nicht sagen.</translation>
+    </message>
+    <message>
+        <source>Both dates must be raster files.</source>
+        <translation>Beide Zeitpunkte müssen Rasterdateien sein.</translation>
+    </message>
+    <message>
+        <source>{share} changed; compared in {time}</source>
+        <translation>{share} verändert; verglichen in {time}</translation>
+    </message>
+    <message>
+        <source>Threshold: {value}</source>
+        <translation>Schwelle: {value}</translation>
+    </message>
+    <message>
+        <source>Map classes from a few samples</source>
+        <translation>Klassen aus wenigen Beispielen kartieren</translation>
+    </message>
+    <message>
+        <source>Maps classes from a few points or polygons of places that you know.</source>
+        <translation>Kartiert Klassen aus wenigen Punkten oder Polygonen von Orten, die Sie kennen.</translation>
+    </message>
+    <message>
+        <source>A small classifier is trained on what the model makes of each patch, on the bands, and on simple indices; the model itself stays as it is. The log tells the accuracy, tested away from the samples that were trained on, and which classes are taken for which.</source>
+        <translation>Ein kleiner Klassifikator lernt aus dem, was das Modell aus jedem Feld macht, aus den Bändern und aus einfachen Indizes; das Modell selbst bleibt, wie es ist. Das Protokoll nennt die Genauigkeit, geprüft abseits der gelernten Beispiele, und welche Klassen für welche gehalten werden.</translation>
+    </message>
+    <message>
+        <source>With a name, the model is kept: it runs later with “Segment”, without the samples.</source>
+        <translation>Mit einem Namen wird das Modell behalten: Es läuft später mit „Segmentieren“, ohne die Beispiele.</translation>
+    </message>
+    <message>
+        <source>terramind,classification,training,samples,supervised,land cover,random forest,ai</source>
+        <translation>terramind,Klassifikation,Training,Beispiele,überwacht,Landbedeckung,Random Forest,KI</translation>
+    </message>
+    <message>
+        <source>Samples</source>
+        <translation>Beispiele</translation>
+    </message>
+    <message>
+        <source>Points or polygons of places that you know, of at least two classes.</source>
+        <translation>Punkte oder Polygone von Orten, die Sie kennen, von mindestens zwei Klassen.</translation>
+    </message>
+    <message>
+        <source>Attribute with the class</source>
+        <translation>Attribut mit der Klasse</translation>
+    </message>
+    <message>
+        <source>Text or whole numbers; features without a value are left out.</source>
+        <translation>Text oder ganze Zahlen; Objekte ohne Wert werden ausgelassen.</translation>
+    </message>
+    <message>
+        <source>Keep the model as</source>
+        <translation>Modell behalten als</translation>
+    </message>
+    <message>
+        <source>A name under which the model is listed with the others. Empty: it is not kept.</source>
+        <translation>Ein Name, unter dem das Modell bei den anderen steht. Leer: Es wird nicht behalten.</translation>
+    </message>
+    <message>
+        <source>Classifier</source>
+        <translation>Klassifikator</translation>
+    </message>
+    <message>
+        <source>logistic: smooth, good with few samples. forest: needs scikit-learn in QGIS&apos;s Python.</source>
+        <translation>logistic: glatt, gut bei wenigen Beispielen. forest: braucht scikit-learn im Python von QGIS.</translation>
+    </message>
+    <message>
+        <source>Strength</source>
+        <translation>Stärke</translation>
+    </message>
+    <message>
+        <source>Of the logistic classifier: less is smoother, more follows the samples closer.</source>
+        <translation>Des logistischen Klassifikators: weniger ist glatter, mehr folgt den Beispielen enger.</translation>
+    </message>
+    <message>
+        <source>Blocks of cross-validation, in metres</source>
+        <translation>Blöcke der Kreuzprüfung, in Metern</translation>
+    </message>
+    <message>
+        <source>Pixels are tested in other blocks than those trained on. Empty: four patches of the model.</source>
+        <translation>Pixel werden in anderen Blöcken geprüft als den gelernten. Leer: vier Felder des Modells.</translation>
+    </message>
+    <message>
+        <source>How many there are at most.</source>
+        <translation>Wie viele es höchstens sind.</translation>
+    </message>
+    <message>
+        <source>Which pixels of large polygons are drawn; equal seeds give equal maps.</source>
+        <translation>Welche Pixel großer Polygone gezogen werden; gleiche Startwerte geben gleiche Karten.</translation>
+    </message>
+    <message>
+        <source>Name a layer of samples.</source>
+        <translation>Nennen Sie einen Layer mit Beispielen.</translation>
+    </message>
+    <message>
+        <source>The samples have no attribute “{name}”.</source>
+        <translation>Die Beispiele haben kein Attribut „{name}“.</translation>
+    </message>
+    <message>
+        <source>Kept as the model {name}.</source>
+        <translation>Als Modell {name} behalten.</translation>
+    </message>
+    <message>
+        <source>Segment by prompts</source>
+        <translation>Nach Marken segmentieren</translation>
+    </message>
+    <message>
+        <source>Outlines the objects that points, lines or polygons of a layer show, one for each.</source>
+        <translation>Umreißt die Objekte, die Punkte, Linien oder Polygone eines Layers zeigen, je eines.</translation>
+    </message>
+    <message>
+        <source>Needs a model that answers clicks, such as MobileSAM or Segment Anything. Polygons stand for the boxes around them, lines are scribbles. A text attribute “label” says which points of a multipoint belong to the object, such as ++-. Attributes are carried over. The same by hand: Digitize in the dock.</source>
+        <translation>Braucht ein Modell, das Klicks beantwortet, wie MobileSAM oder Segment Anything. Polygone stehen für die Kästen um sie, Linien sind Striche. Ein Textattribut „label“ sagt, welche Punkte eines Mehrfachpunkts zum Objekt gehören, etwa ++-. Attribute werden übernommen. Dasselbe von Hand: Digitalisieren im Bedienfeld.</translation>
+    </message>
+    <message>
+        <source>segment anything,sam,mobilesam,prompts,points,boxes,digitize,outline,ai</source>
+        <translation>segment anything,sam,mobilesam,Marken,Punkte,Kästen,digitalisieren,Umriss,KI</translation>
+    </message>
+    <message>
+        <source>Image</source>
+        <translation>Bild</translation>
+    </message>
+    <message>
+        <source>What the model looks at: its first three bands, as red, green and blue.</source>
+        <translation>Was das Modell betrachtet: die ersten drei Bänder als Rot, Grün und Blau.</translation>
+    </message>
+    <message>
+        <source>Prompts</source>
+        <translation>Marken</translation>
+    </message>
+    <message>
+        <source>Points, lines or polygons, in any CRS; each feature shows one object.</source>
+        <translation>Punkte, Linien oder Polygone in einem beliebigen KBS; jedes zeigt ein Objekt.</translation>
+    </message>
+    <message>
+        <source>Objects</source>
+        <translation>Objekte</translation>
+    </message>
+    <message>
+        <source>The image must be a raster layer.</source>
+        <translation>Das Bild muss ein Rasterlayer sein.</translation>
+    </message>
+    <message>
+        <source>The prompts must be a vector layer that can be read.</source>
+        <translation>Die Marken müssen ein lesbarer Vektorlayer sein.</translation>
+    </message>
+    <message>
+        <source>{count} objects in {time}</source>
+        <translation>{count} Objekte in {time}</translation>
+    </message>
+    <message>
+        <source>The map has no CRS; set one first (Project, Properties, CRS).</source>
+        <translation>Die Karte hat kein KBS; legen Sie zuerst eines fest (Projekt, Eigenschaften, KBS).</translation>
+    </message>
+    <message>
+        <source>The map is empty; add an image first.</source>
+        <translation>Die Karte ist leer; fügen Sie zuerst ein Bild hinzu.</translation>
+    </message>
+    <message>
+        <source>{layer} is hidden at this scale; zoom to where it shows.</source>
+        <translation>{layer} ist in diesem Maßstab verborgen; zoomen Sie dorthin, wo es sichtbar ist.</translation>
+    </message>
+    <message>
+        <source>{layer} is not in sight; zoom to it first.</source>
+        <translation>{layer} ist nicht zu sehen; zoomen Sie zuerst dorthin.</translation>
+    </message>
+    <message>
+        <source>{layer} could not be drawn: {reason}</source>
+        <translation>{layer} konnte nicht gezeichnet werden: {reason}</translation>
+    </message>
+    <message>
+        <source>The map</source>
+        <translation>Die Karte</translation>
+    </message>
+    <message>
+        <source>The map could not be drawn; zoom in and try again.</source>
+        <translation>Die Karte konnte nicht gezeichnet werden; zoomen Sie hinein, und versuchen Sie es erneut.</translation>
     </message>
 </context>
 </TS>
