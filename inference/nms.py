@@ -33,7 +33,7 @@ def box_overlaps(first: Float64, second: Float64) -> Float64:
     height = np.minimum(first[:, 3], second[:, 3]) - np.maximum(first[:, 1], second[:, 1])
     common = np.maximum(width, 0) * np.maximum(height, 0)
     union = _box_areas(first) + _box_areas(second) - common
-    return np.divide(common, union, out=np.zeros_like(common), where=union > 0)
+    return np.asarray(np.divide(common, union, out=np.zeros_like(common), where=union > 0))
 
 
 def nms_boxes(

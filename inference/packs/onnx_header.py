@@ -114,7 +114,8 @@ def _name(data: _Buffer, start: int, end: int, field: int) -> Iterator[str]:
 
 def _value_info(data: _Buffer, start: int, end: int) -> Tensor:
     name = "".join(_name(data, start, end, 1))
-    kind, shape = 0, ()
+    kind = 0
+    shape: Shape = ()
     for number, first, last in _items(data, start, end):
         if number != 2:
             continue
