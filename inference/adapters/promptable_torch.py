@@ -138,6 +138,10 @@ def _loaded(pack: Pack, name: str) -> tuple[Any, Any]:
         model, seen = kind.from_pretrained(
             str(pack.root), local_files_only=True, use_safetensors=True, output_loading_info=True
         )
+    except ImportError as error:
+        # EdgeTAM's eye comes from timm, which transformers looks for as late as here.
+        text = str(error).strip().splitlines()[0][:200]
+        raise RuntimeMissing(f"The model {pack.id} needs one more library ({text}); install it.") from error
     except (OSError, ValueError, RuntimeError, KeyError) as error:
         text = str(error).strip().splitlines()[0][:200]
         raise PackError(f"The model {pack.id} cannot be loaded ({text}); get it again.") from error
