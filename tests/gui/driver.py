@@ -36,7 +36,7 @@ def facts(layer):
 
 def work():
     plugin = plugins["terrane"]
-    _, canvas = show_scene(os.environ["TERRANE_GUI_SCENE"])[1]
+    canvas = show_scene(os.environ["TERRANE_GUI_SCENE"])[1]
     plugin.action.trigger()
     dock = plugin.dock
     pump(lambda: dock.generate.source.scene is not None, 60, "recognition")
