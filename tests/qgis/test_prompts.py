@@ -368,6 +368,25 @@ def test_cancel_stops_looking(panel, plugin, window):
     assert not panel.bar.running and panel.found is None and not panel.picking.ready
 
 
+@pytest.fixture
+def left_as_found(window):
+    """Set up before the plugin, and so checked after it was unloaded."""
+    before = len(window.canvas.scene().items())
+    yield
+    assert len(window.canvas.scene().items()) == before
+    assert type(window.canvas.mapTool()).__name__ != "PromptTool"
+
+
+@pytest.mark.parametrize("ready", [False, True])
+def test_unloading_in_the_middle_leaves_nothing_on_the_map(left_as_found, panel, window, ready):
+    del left_as_found
+    panel.marks.choose("scribble")
+    if ready:
+        pump(lambda: panel.picking.ready)
+    drag(window, [(33, 25), (40, 32), (47, 40)])
+    assert panel.picking.busy and panel.drawn
+
+
 def test_all_objects(panel, window):
     assert panel.bar.button.text() == "Find all objects"
     panel.bar.button.click()
