@@ -74,10 +74,8 @@ class Forest:
         return cls(features=features, **parts)
 
 
-def fit_forest(
-    features: npt.NDArray[Any], labels: npt.NDArray[np.int64], classes: int, *, seed: int = 0
-) -> Forest:
-    """Grow a forest with balanced class weights. Raises RuntimeMissing without scikit-learn."""
+def require_forests() -> Any:
+    """scikit-learn's class of forests. Raises RuntimeMissing where it is not installed."""
     try:
         from sklearn.ensemble import RandomForestClassifier
     except ImportError as error:
@@ -85,7 +83,14 @@ def fit_forest(
             "Random forests need scikit-learn, which is not installed here; install it, or use the logistic "
             "classifier."
         ) from error
-    grown = RandomForestClassifier(
+    return RandomForestClassifier
+
+
+def fit_forest(
+    features: npt.NDArray[Any], labels: npt.NDArray[np.int64], classes: int, *, seed: int = 0
+) -> Forest:
+    """Grow a forest with balanced class weights. Raises RuntimeMissing without scikit-learn."""
+    grown = require_forests()(
         n_estimators=TREES, class_weight="balanced", random_state=seed, max_features="sqrt", n_jobs=1
     ).fit(np.asarray(features, np.float32), labels)
     roots, parts, first = [], [], 0

@@ -15,7 +15,7 @@ from ..adapters.base import Adapter
 from ..adapters.finetuned import check_inputs
 from ..adapters.pixels import feature_names, pixel_bands, vectors_at
 from ..errors import ExtentError, InputError, ModelError
-from ..forest import Forest, fit_forest
+from ..forest import Forest, fit_forest, require_forests
 from ..grid import Grid
 from ..io.base import Geo
 from ..io.scene import Scene, check_values
@@ -64,7 +64,7 @@ class Trained:
 
 
 def check_training(training: Training, pack: Pack) -> None:
-    """Refuse what cannot be trained, before any work. Raises InputError, ModelError."""
+    """Refuse what cannot be trained, before any work. Raises InputError, ModelError, RuntimeMissing."""
     training.samples.classes()
     if training.classifier not in CLASSIFIERS:
         raise InputError(f"The classifier must be {' or '.join(CLASSIFIERS)}, not {training.classifier!r}.")
@@ -72,6 +72,8 @@ def check_training(training: Training, pack: Pack) -> None:
         raise InputError(f"The strength must be above 0 and at most 1000000, not {training.strength:g}.")
     if training.block is not None and not training.block > 0:
         raise InputError(f"Blocks must be larger than 0 m, not {training.block:g}.")
+    if training.classifier == "forest":
+        require_forests()
     if "embed" not in pack.tasks:
         raise ModelError(
             f"Model {pack.id} gives no features to train on; choose one that gives embeddings, such as starter."

@@ -9,7 +9,6 @@ from typing import Any, Optional
 from qgis.core import (
     QgsProcessingContext,
     QgsProcessingFeedback,
-    QgsProcessingParameterEnum,
     QgsProcessingParameterFeatureSource,
     QgsProcessingParameterField,
     QgsProcessingParameterNumber,
@@ -23,8 +22,6 @@ from ..compat import NUMBER_DOUBLE, NUMBER_INTEGER, TYPE_POINT, TYPE_POLYGON
 from ..i18n import tr
 from .base import SceneAlgorithm
 from .styling import Styler
-
-CLASSIFIERS = ("logistic", "forest")
 
 
 class FewShotStyler(Styler):
@@ -81,9 +78,7 @@ class FewShotAlgorithm(SceneAlgorithm):
 
     def tags(self) -> list[str]:
         """Words under which the toolbox finds it."""
-        return tr("terramind,classification,training,samples,supervised,land cover,random forest,ai").split(
-            ","
-        )
+        return tr("terramind,classification,training,samples,supervised,land cover,ai").split(",")
 
     def initAlgorithm(self, _configuration: Optional[dict[str, Any]] = None) -> None:
         """Declare the parameters (contracts.md, Processing ids)."""
@@ -129,19 +124,8 @@ class FewShotAlgorithm(SceneAlgorithm):
 
     def _add_knobs(self) -> None:
         self.add(
-            QgsProcessingParameterEnum(
-                "CLASSIFIER",
-                tr("Classifier"),
-                list(CLASSIFIERS),
-                defaultValue="logistic",
-                usesStaticStrings=True,
-            ),
-            tr("logistic: smooth, good with few samples. forest: needs scikit-learn in QGIS's Python."),
-            advanced=True,
-        )
-        self.add(
             QgsProcessingParameterNumber("STRENGTH", tr("Strength"), NUMBER_DOUBLE, 1.0, minValue=1e-6),
-            tr("Of the logistic classifier: less is smoother, more follows the samples closer."),
+            tr("Less is smoother, more follows the samples closer."),
             advanced=True,
         )
         self.add(
@@ -194,7 +178,6 @@ class FewShotAlgorithm(SceneAlgorithm):
             **common,
             outputs={},
             samples=samples,
-            classifier=self.parameterAsEnumString(parameters, "CLASSIFIER", context),
             strength=self.parameterAsDouble(parameters, "STRENGTH", context),
             block=self.optional_float(parameters, "BLOCK", context) or None,
             suggestions=self.parameterAsInt(parameters, "COUNT", context),

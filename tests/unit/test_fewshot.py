@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,15 @@ from hypothesis import strategies as st
 from rasters import CORNER, read, write_scene
 from terrane.inference import cli, registry
 from terrane.inference.adapters.pixels import normalised_difference, to_pixels, upsampler, vectors_at
-from terrane.inference.errors import Cancelled, ExtentError, InputError, ModelError, OutputError, PackError
+from terrane.inference.errors import (
+    Cancelled,
+    ExtentError,
+    InputError,
+    ModelError,
+    OutputError,
+    PackError,
+    RuntimeMissing,
+)
 from terrane.inference.forest import Forest
 from terrane.inference.io import default_geo, wkb
 from terrane.inference.io.base import Features, OutputSpec
@@ -470,6 +479,7 @@ def test_a_forest_is_kept_and_asked_like_any_other(
     tmp_path: Path, toy: Pack, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("terrane.inference.tasks.training.fit_forest", grown)
+    monkeypatch.setattr("terrane.inference.tasks.training.require_forests", lambda: None)
     request = request_of(tmp_path, toy, classifier="forest", save_model="wood", products=("classes",))
     fewshot(request)
     assert (read(tmp_path / "classes.tif")[0] == truth()).mean() > 0.6
@@ -477,3 +487,13 @@ def test_a_forest_is_kept_and_asked_like_any_other(
     again = tmp_path / "again.tif"
     segment(SegmentRequest(request.scenes, {"classes": str(again)}, model="wood"))
     assert (read(again) == read(tmp_path / "classes.tif")).all()
+
+
+def test_a_forest_without_scikit_learn_is_refused_before_any_work(
+    tmp_path: Path, toy: Pack, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "sklearn.ensemble", None)
+    seen: list[Any] = []
+    with pytest.raises(RuntimeMissing, match="scikit-learn"):
+        fewshot(request_of(tmp_path, toy, classifier="forest"), progress=seen.append)
+    assert seen == []
