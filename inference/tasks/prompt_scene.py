@@ -191,7 +191,9 @@ def _at_prompts(
     here, views = Window(0, 0, 0, 0), 0
     for done, number in enumerate(order):
         prompt = prompts[number]
-        if session is None or not _fits(prompt, here, pictures.grid.size):
+        # In a larger window than its own it would be seen less sharply.
+        coarse = here.width > windows[number].width or here.height > windows[number].height
+        if session is None or coarse or not _fits(prompt, here, pictures.grid.size):
             here, views = windows[number], views + 1
             session = PromptSession.open(
                 pictures.view(here), request.model, device=request.device, cancel=cancel
@@ -219,8 +221,7 @@ def _window_for(prompt: Prompt, number: int, size: Size, side: int) -> Window:
 
 
 def _fits(prompt: Prompt, window: Window, size: Size) -> bool:
-    """Whether a prompt lies well within a window: a quarter of it from borders that are not the scene's, and
-    large enough in it to be seen as well as in its own."""
+    """Whether a prompt lies well within a window: a quarter of it from borders that are not the scene's."""
     x0, y0, x1, y1 = prompt.frame
     right, bottom = window.col + window.width, window.row + window.height
     return (
