@@ -3,12 +3,13 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple, Protocol
+from typing import NamedTuple, Optional, Protocol
 
 import numpy as np
 import numpy.typing as npt
 
 from .outlines import Float64, Int, Mask
+from .types import Cancel
 
 CELL = 8.0
 """Pixels to a cell at least."""
@@ -41,7 +42,7 @@ class _Segments(NamedTuple):
     line: Int
 
 
-def crossing(lines: Lines) -> Mask:
+def crossing(lines: Lines, cancel: Optional[Cancel] = None) -> Mask:
     """Which lines (n,) have a segment in common with another line or themselves but for shared ends."""
     counts = np.diff(lines.first)
     line = np.repeat(np.arange(len(counts)), counts)
@@ -53,6 +54,8 @@ def crossing(lines: Lines) -> Mask:
     cell, member = _cells(segments)
     step = 1
     while True:
+        if cancel is not None:
+            cancel.raise_if_set()
         near = np.flatnonzero(cell[step:] == cell[:-step])
         if not len(near):
             return bad
@@ -113,7 +116,7 @@ def _meet(s: _Segments, t: _Segments) -> Mask:
     return np.asarray(meet)
 
 
-def between(old: Lines, new: Lines, changed: Mask) -> Mask:
+def between(old: Lines, new: Lines, changed: Mask, cancel: Optional[Cancel] = None) -> Mask:
     """Which changed lines have an end of another line between what they were and what they are.
 
     Neither crosses anything: what lies between has been jumped over as a whole, and its ends with it.
@@ -122,6 +125,8 @@ def between(old: Lines, new: Lines, changed: Mask) -> Mask:
     spots = np.unique(np.stack((old.x[ends], old.y[ends])), axis=1)
     bad = np.zeros(len(changed), np.bool_)
     for i in np.flatnonzero(changed).tolist():
+        if cancel is not None:
+            cancel.raise_if_set()
         was, now = slice(old.first[i], old.first[i + 1]), slice(new.first[i], new.first[i + 1])
         x = np.concatenate((old.x[was], new.x[now][::-1]))
         y = np.concatenate((old.y[was], new.y[now][::-1]))

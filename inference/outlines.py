@@ -10,10 +10,12 @@ outer rings counter-clockwise, holes clockwise.
 
 from __future__ import annotations
 
-from typing import NamedTuple, Union
+from typing import NamedTuple, Optional, Union
 
 import numpy as np
 import numpy.typing as npt
+
+from .types import Cancel
 
 Int = npt.NDArray[np.int64]
 Float64 = npt.NDArray[np.float64]
@@ -152,10 +154,12 @@ class Rings(NamedTuple):
     """(n,)"""
 
 
-def link(found: Corners) -> Rings:
-    """Corners of a whole raster, with final patches, as rings."""
-    after = _unpinched(found, _next(found))
-    head, place = _steps(after)
+def link(found: Corners, cancel: Optional[Cancel] = None) -> Rings:
+    """Corners of a whole raster, with final patches, as rings. Raises Cancelled."""
+    cancel = cancel or Cancel()
+    after = _unpinched(found, _next(found, cancel), cancel)
+    head, place = _steps(after, cancel)
+    cancel.raise_if_set()
     order = np.lexsort((place, head))
     x, y, heads = found.x[order], found.y[order], head[order]
     first = np.flatnonzero(np.append(True, heads[1:] != heads[:-1])) if len(order) else np.zeros(0, np.int64)
@@ -194,7 +198,7 @@ def successors(bounds: Int) -> Int:
     return following
 
 
-def _next(found: Corners) -> Int:
+def _next(found: Corners, cancel: Cancel) -> Int:
     """For each corner the one at the end of the edge that begins there.
 
     Edges of one direction on one line do not overlap: sorted, the k-th beginning belongs to the k-th end.
@@ -203,6 +207,7 @@ def _next(found: Corners) -> Int:
     wide = int(found.x.max(initial=0)) + 1
     high = int(found.y.max(initial=0)) + 1
     for direction in (WEST, SOUTH, EAST, NORTH):
+        cancel.raise_if_set()
         begins = np.flatnonzero(found.goes == direction)
         ends = np.flatnonzero(found.came == direction)
         along = direction in (WEST, EAST)
@@ -215,9 +220,9 @@ def _next(found: Corners) -> Int:
     return after
 
 
-def _unpinched(found: Corners, after: Int) -> Int:
+def _unpinched(found: Corners, after: Int, cancel: Cancel) -> Int:
     """``after`` with rings that touch themselves split there: what they enclose becomes a hole."""
-    head = _heads(after)
+    head = _heads(after, cancel)
     touch = np.flatnonzero(found.node & (found.came != found.goes))
     wide = int(found.x.max(initial=0)) + 1
     spot = (found.y * wide + found.x)[touch]
@@ -230,11 +235,12 @@ def _unpinched(found: Corners, after: Int) -> Int:
     return result
 
 
-def _heads(after: Int) -> Int:
+def _heads(after: Int, cancel: Cancel) -> Int:
     """The least element of each element's cycle, by jumps that double: long outlines cost few passes."""
     count = len(after)
     head, jump = np.arange(count), after
     while True:
+        cancel.raise_if_set()
         lower = np.minimum(head, head[jump])
         if np.array_equal(lower, head):
             break  # windows of 2^k steps that do not change when doubled hold the whole cycle
@@ -242,13 +248,14 @@ def _heads(after: Int) -> Int:
     return head
 
 
-def _steps(after: Int) -> tuple[Int, Int]:
+def _steps(after: Int, cancel: Cancel) -> tuple[Int, Int]:
     """Each element's cycle (its least element), and a number that grows along the cycle from there."""
-    count, head = len(after), _heads(after)
+    count, head = len(after), _heads(after, cancel)
     start = head == np.arange(count)
     jump = np.where(start, np.arange(count), after)
     steps = np.where(start, 0, 1)
     while True:
+        cancel.raise_if_set()
         more = steps[jump]
         if not more.any():
             break

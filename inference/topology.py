@@ -12,12 +12,13 @@ Smoothing: G. M. Chaikin, Computer Graphics and Image Processing 3 (1974), doi 1
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import NamedTuple, Optional
 
 import numpy as np
 
 from .crossings import between, crossing
 from .outlines import Float64, Int, Mask, Rings
+from .types import Cancel
 
 
 class Arcs(NamedTuple):
@@ -36,19 +37,24 @@ class Uses(NamedTuple):
     first: Int
 
 
-def simplify_rings(rings: Rings, *, tolerance: float = 0.0, rounds: int = 0) -> tuple[Float64, Float64, Int]:
+def simplify_rings(
+    rings: Rings, *, tolerance: float = 0.0, rounds: int = 0, cancel: Optional[Cancel] = None
+) -> tuple[Float64, Float64, Int]:
     """Vertices and bounds of rings, in their order, after simplifying by ``tolerance`` (pixels that an
-    outline moves by at most) and some rounds of corner cutting. ``rings`` need their nodes marked."""
+    outline moves by at most) and some rounds of corner cutting. ``rings`` need their nodes marked. Raises
+    Cancelled."""
+    cancel = cancel or Cancel()
     if not len(rings.patch):
         return rings.x.astype(np.float64), rings.y.astype(np.float64), rings.first
     arcs, uses = arcs_of(rings)
     if tolerance > 0:
-        arcs = _settle(arcs, douglas_peucker(arcs, tolerance))
+        arcs = _settle(arcs, douglas_peucker(arcs, tolerance, cancel), cancel)
     smoothed = arcs
     for _ in range(rounds):
+        cancel.raise_if_set()
         smoothed = chaikin(smoothed)
     if rounds:
-        arcs = _settle(arcs, smoothed)
+        arcs = _settle(arcs, smoothed, cancel)
     return rings_of(arcs, uses)
 
 
@@ -105,7 +111,7 @@ def rings_of(arcs: Arcs, uses: Uses) -> tuple[Float64, Float64, Int]:
     return arcs.x[at], arcs.y[at], bounds[uses.first]
 
 
-def douglas_peucker(arcs: Arcs, tolerance: float) -> Arcs:
+def douglas_peucker(arcs: Arcs, tolerance: float, cancel: Optional[Cancel] = None) -> Arcs:
     """Arcs with fewer vertices, none farther than ``tolerance`` from the line that replaces it.
 
     All arcs at once, one level of splits after the other. A closed arc keeps at least a triangle.
@@ -115,6 +121,8 @@ def douglas_peucker(arcs: Arcs, tolerance: float) -> Arcs:
     keep[low] = keep[high] = True
     forced = np.where((arcs.x[low] == arcs.x[high]) & (arcs.y[low] == arcs.y[high]), 2, 0)
     while True:
+        if cancel is not None:
+            cancel.raise_if_set()
         some = high - low > 1
         low, high, forced = low[some], high[some], forced[some]
         if not len(low):
@@ -167,7 +175,7 @@ def chaikin(arcs: Arcs) -> Arcs:
     return Arcs(x, y, bounds)
 
 
-def _settle(old: Arcs, new: Arcs) -> Arcs:
+def _settle(old: Arcs, new: Arcs, cancel: Cancel) -> Arcs:
     """``new`` with every arc as in ``old`` that would cross or touch another, or jump over one's end.
 
     The arcs of ``old`` do neither, so this comes to an end.
@@ -175,9 +183,9 @@ def _settle(old: Arcs, new: Arcs) -> Arcs:
     changed = np.diff(old.first) != np.diff(new.first)
     while True:
         arcs = choose(old, new, changed)
-        bad = crossing(arcs) & changed
+        bad = crossing(arcs, cancel) & changed
         if not bad.any():
-            bad = between(old, arcs, changed)
+            bad = between(old, arcs, changed, cancel)
             if not bad.any():
                 return arcs
         changed &= ~bad

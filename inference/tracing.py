@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from .outlines import NOTHING, Corners, Float64, Int, Rings, Runs, corners, join, label_runs, link
+from .types import Cancel
 
 Strip = tuple[int, npt.NDArray[np.int32], Optional[npt.NDArray[np.float32]]]
 """The first row, values (h, w) with NOTHING where there is no class, and scores (h, w), NaN where unknown."""
@@ -163,6 +164,7 @@ def trace(
     weight: Optional[Weight] = None,
     nodes: bool = False,
     classes: Optional[Int] = None,
+    cancel: Optional[Cancel] = None,
 ) -> Traced:
     """Patches of a raster of ``shape`` (height, width) and their rings.
 
@@ -191,7 +193,7 @@ def trace(
         kin = classes[patches.borders[0]] == classes[patches.borders[1]]
         first = np.append(first, patches.borders[0][kin])
         second = np.append(second, patches.borders[1][kin])
-    return _finish(patches, join(len(patches.value), first, second), all_corners)
+    return _finish(patches, join(len(patches.value), first, second), all_corners, cancel)
 
 
 def _turns(
@@ -208,7 +210,7 @@ def _turns(
     return corners(wide, named, top, nodes=nodes)
 
 
-def _finish(patches: Patches, root: Int, found: Corners) -> Traced:
+def _finish(patches: Patches, root: Int, found: Corners, cancel: Optional[Cancel]) -> Traced:
     """Number the joined patches, and sum up what is known of their pieces."""
     heads = root == np.arange(len(root))
     number = (np.cumsum(heads) - 1)[root]
@@ -216,7 +218,7 @@ def _finish(patches: Patches, root: Int, found: Corners) -> Traced:
     told = np.bincount(number, patches.score_count, count)
     score = np.full(count, np.nan)
     np.divide(np.bincount(number, patches.score_sum, count), told, out=score, where=told > 0)
-    rings = link(found._replace(patch=number[found.patch]))
+    rings = link(found._replace(patch=number[found.patch]), cancel)
     return Traced(
         rings,
         patches.value[heads],

@@ -182,11 +182,17 @@ class Geo(Protocol):
         ...
 
     def write_features(
-        self, path: str, features: Features, *, layer: Optional[str] = None, overwrite: bool = False
+        self,
+        path: str,
+        features: Features,
+        *,
+        layer: Optional[str] = None,
+        overwrite: bool = False,
+        cancel: Optional[Cancel] = None,
     ) -> None:
         """Write a vector file: .gpkg, .geojson (always longitude and latitude on WGS 84), .shp, .fgb or,
         outside QGIS, .parquet. It appears under its name when it is complete; ``layer`` is the file's
-        stem unless given. Raises OutputError, DiskFull, RuntimeMissing; ValueError for columns that
+        stem unless given. Raises OutputError, DiskFull, RuntimeMissing, Cancelled; ValueError for columns that
         ``Features`` does not promise."""
         ...
 

@@ -110,7 +110,9 @@ class BaseGeo(ABC):
         """CreateCopy of a VRT text by a driver ("COG"). Raises OSError."""
 
     @abstractmethod
-    def _save_features(self, path: str, format_: vectors.Format, features: Features, layer: str) -> None:
+    def _save_features(
+        self, path: str, format_: vectors.Format, features: Features, layer: str, cancel: Cancel
+    ) -> None:
         """Write a new vector file with checked columns (int64, float64, str objects). Raises OSError."""
 
     @abstractmethod
@@ -294,7 +296,13 @@ class BaseGeo(ABC):
         return rasterize(rings, grid, window)
 
     def write_features(
-        self, path: str, features: Features, *, layer: Optional[str] = None, overwrite: bool = False
+        self,
+        path: str,
+        features: Features,
+        *,
+        layer: Optional[str] = None,
+        overwrite: bool = False,
+        cancel: Optional[Cancel] = None,
     ) -> None:
         """Write a vector file, whole or not at all (see ``base.Geo``)."""
         suffix = vectors.suffix_of(path)
@@ -310,7 +318,7 @@ class BaseGeo(ABC):
             if suffix == vectors.PARQUET:
                 parquet.save(made, plain, self._projjson(plain.crs))
             else:
-                self._save_features(made, format_, plain, name)
+                self._save_features(made, format_, plain, name, cancel or Cancel())
 
         def count(made: str) -> int:
             if suffix == vectors.PARQUET:

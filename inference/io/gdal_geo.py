@@ -219,14 +219,16 @@ class GdalGeo(BaseGeo):
         if not os.path.exists(path):
             raise GdalError("GDAL wrote no file")
 
-    def _save_features(self, path: str, format_: Format, features: Features, layer: str) -> None:
+    def _save_features(
+        self, path: str, format_: Format, features: Features, layer: str, cancel: Cancel
+    ) -> None:
         driver = ogr.GetDriverByName(format_.driver)
         if driver is None:
             raise GdalError(f"this GDAL has no {format_.driver} driver")
         before = gdal.GetThreadLocalConfigOption("OGR_CURRENT_DATE")
         gdal.SetThreadLocalConfigOption("OGR_CURRENT_DATE", f"{SOME_DAY}T00:00:00.000Z")
         try:
-            call(_write_layer, driver, path, format_, features, layer, self._srs(features.crs))
+            call(_write_layer, driver, path, format_, features, layer, self._srs(features.crs), cancel)
         finally:
             gdal.SetThreadLocalConfigOption("OGR_CURRENT_DATE", before)
 
@@ -320,7 +322,9 @@ def _band(band: Any) -> BandInfo:
 _COLUMN_TYPES = {"i": ogr.OFTInteger64, "f": ogr.OFTReal, "O": ogr.OFTString}
 
 
-def _write_layer(driver: Any, path: str, format_: Format, features: Features, name: str, crs: Any) -> None:
+def _write_layer(
+    driver: Any, path: str, format_: Format, features: Features, name: str, crs: Any, cancel: Cancel
+) -> None:
     """Make a file with one layer. Raises RuntimeError where GDAL only returns a code."""
     dataset = driver.CreateDataSource(path)
     kind = getattr(ogr, f"wkb{features.geometry}")
@@ -338,6 +342,7 @@ def _write_layer(driver: Any, path: str, format_: Format, features: Features, na
     # One transaction, or SQLite would flush the disk for each feature.
     grouped = layer.TestCapability(ogr.OLCTransactions) and layer.StartTransaction() == ogr.OGRERR_NONE
     for row, data in enumerate(features.wkb):
+        cancel.raise_if_set()
         feature = ogr.Feature(definition)
         feature.SetGeometry(ogr.CreateGeometryFromWkb(data))
         for place, values in enumerate(lists):

@@ -13,6 +13,7 @@ from typing import Any, Optional
 import numpy as np
 
 from ..errors import RuntimeMissing, SourceError
+from ..types import Cancel
 from .base import Features
 from .vectors import SOME_DAY, Format, read_column
 
@@ -44,8 +45,9 @@ def _fixed_date() -> Iterator[None]:
             pyogrio.set_gdal_config_options({"OGR_CURRENT_DATE": None})
 
 
-def save(path: str, format_: Format, features: Features, layer: str) -> None:
-    """Make a file with one layer (see ``core.BaseGeo``). Raises OSError."""
+def save(path: str, format_: Format, features: Features, layer: str, cancel: Cancel) -> None:
+    """Make a file with one layer (see ``core.BaseGeo``), in one call that Cancel awaits. Raises OSError, Cancelled."""
+    cancel.raise_if_set()
     raw = _raw()
     geometry = np.empty(len(features.wkb), dtype=object)
     geometry[:] = list(features.wkb)
@@ -65,6 +67,7 @@ def save(path: str, format_: Format, features: Features, layer: str) -> None:
             )
     except RuntimeError as error:  # pyogrio's errors are its subclasses
         raise OSError(str(error)) from error
+    cancel.raise_if_set()
 
 
 def load(path: str, layer: Optional[str], title: str) -> Features:

@@ -177,8 +177,10 @@ class RasterioGeo(BaseGeo):
         if not os.path.exists(path):
             raise OSError("GDAL wrote no file")
 
-    def _save_features(self, path: str, format_: Format, features: Features, layer: str) -> None:
-        pyogrio_layers.save(path, format_, features, layer)
+    def _save_features(
+        self, path: str, format_: Format, features: Features, layer: str, cancel: Cancel
+    ) -> None:
+        pyogrio_layers.save(path, format_, features, layer, cancel)
 
     def _load_features(self, path: str, layer: Optional[str]) -> Features:
         features = pyogrio_layers.load(path, layer, short_name(path))

@@ -124,6 +124,7 @@ def vectorize(
         weight=scale.area,
         nodes=nodes,
         classes=classes,
+        cancel=cancel,
     )
     cancel.raise_if_set()
     shapes = Shapes(
@@ -132,10 +133,10 @@ def vectorize(
         kept=~np.isin(traced.value, list(request.leave_out)),
         simplify=request.simplify,
         smooth=request.smooth,
+        cancel=cancel,
     )
-    features = _features(shapes, source, scored=request.confidence is not None)
-    cancel.raise_if_set()
-    geo.write_features(request.output, features, overwrite=request.overwrite)
+    features = _features(shapes, source, scored=request.confidence is not None, cancel=cancel)
+    geo.write_features(request.output, features, overwrite=request.overwrite, cancel=cancel)
     return VectorizeResult(
         request.output, len(features.wkb), len(np.unique(shapes.value)), time.monotonic() - started,
         peak_rss_mb(), _lost(request, features),
@@ -258,6 +259,7 @@ class Shapes:
         kept: npt.NDArray[np.bool_],
         simplify: float = 0.0,
         smooth: int = 0,
+        cancel: Optional[Cancel] = None,
     ) -> None:
         rings = traced.rings
         chosen, patches = np.flatnonzero(kept[rings.patch]), np.flatnonzero(kept)
@@ -265,7 +267,7 @@ class Shapes:
         area = traced.area
         if simplify > 0 or smooth > 0:
             before = _moments(x, y, bounds, rings.patch, scale, len(area))
-            x, y, bounds = simplify_rings(rings, tolerance=simplify, rounds=smooth)
+            x, y, bounds = simplify_rings(rings, tolerance=simplify, rounds=smooth, cancel=cancel)
             # What is gained and lost, weighted where it lies; the pixels' sum is exact.
             area = area + _moments(x, y, bounds, rings.patch, scale, len(area)) - before
         following = successors(bounds) if len(x) else np.zeros(0, np.int64)
@@ -281,11 +283,11 @@ class Shapes:
         )
         self.area, self.perimeter = area[patches], perimeter[patches]
 
-    def wkb(self, grid: Grid) -> list[bytes]:
+    def wkb(self, grid: Grid, cancel: Optional[Cancel] = None) -> list[bytes]:
         """The outlines as polygons on the map."""
         t = grid.transform
         places = np.stack((t.a * self.x + t.b * self.y + t.c, t.d * self.x + t.e * self.y + t.f), axis=1)
-        return polygons_wkb(places, self.bounds, self.outer, reverse=t.a * t.e - t.b * t.d > 0)
+        return polygons_wkb(places, self.bounds, self.outer, reverse=t.a * t.e - t.b * t.d > 0, cancel=cancel)
 
 
 def _moments(x: Float64, y: Float64, bounds: Int, patch: Int, scale: MapScale, count: int) -> Float64:
@@ -304,7 +306,7 @@ def _moments(x: Float64, y: Float64, bounds: Int, patch: Int, scale: MapScale, c
     return np.bincount(patch, each, count).astype(np.float64)
 
 
-def _features(shapes: Shapes, source: ClassRaster, *, scored: bool) -> Features:
+def _features(shapes: Shapes, source: ClassRaster, *, scored: bool, cancel: Cancel) -> Features:
     tags = source.info.tags
     legend = source.legend(np.unique(shapes.value).tolist())
     count = len(shapes.value)
@@ -324,7 +326,7 @@ def _features(shapes: Shapes, source: ClassRaster, *, scored: bool) -> Features:
         TERRANE_TASK="vectorize", TERRANE_SOURCE=os.path.basename(source.path), TERRANE_VERSION=version()
     )
     style = class_style([(value, *legend[value]) for value in sorted(legend)])
-    return Features(source.grid.crs, "Polygon", shapes.wkb(source.grid), columns, kept, style)
+    return Features(source.grid.crs, "Polygon", shapes.wkb(source.grid, cancel), columns, kept, style)
 
 
 def _run(tags: Any) -> str:
@@ -335,13 +337,20 @@ def _run(tags: Any) -> str:
 
 
 def polygons_wkb(
-    places: Float64, bounds: Int, outer: npt.NDArray[np.bool_], *, reverse: bool = False
+    places: Float64,
+    bounds: Int,
+    outer: npt.NDArray[np.bool_],
+    *,
+    reverse: bool = False,
+    cancel: Optional[Cancel] = None,
 ) -> list[bytes]:
-    """Polygons of open rings (vertices (n, 2)), each outer one followed by its holes; as WKB."""
+    """Polygons of open rings (vertices (n, 2)), each outer one followed by its holes; as WKB. Raises Cancelled."""
     first, result = bounds.tolist(), []
     starts = np.flatnonzero(outer).tolist()
     step = -1 if reverse else 1
     for start, stop in zip(starts, [*starts[1:], len(outer)]):
+        if cancel is not None:
+            cancel.raise_if_set()
         parts = [struct.pack("<BII", 1, 3, stop - start)]
         for ring in range(start, stop):
             begin, end = first[ring], first[ring + 1]

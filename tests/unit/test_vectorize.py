@@ -238,3 +238,35 @@ def test_the_command(classes, tmp_path, capsys):
     assert (envelope["verb"], envelope["features"], envelope["polygons"]) == ("vectorize", out, 4)
     assert main(["vectorize", classes, "-o", out]) == 2
     assert "exists" in capsys.readouterr().err
+
+
+class CountedCancel(Cancel):
+    """Pressed after so many looks at it."""
+
+    def __init__(self, looks):
+        super().__init__()
+        self.looks = looks
+
+    def raise_if_set(self):
+        self.looks -= 1
+        if self.looks < 0:
+            self.set()
+        super().raise_if_set()
+
+
+@pytest.mark.parametrize("options", [{}, {"simplify": 1.0, "smooth": 2, "min_area": 300.0}])
+def test_cancel_stops_every_phase_and_leaves_nothing(geo, tmp_path, options):
+    values = np.random.default_rng(3).integers(1, 4, (1, 24, 24)).astype(np.uint8)
+    source = save(geo, tmp_path / "noise.tif", utm(geo, 24, 24), values, CLASSES)
+    out = tmp_path / "out"
+    out.mkdir()
+    request = VectorizeRequest(source, str(out / "o.gpkg"), **options)
+    counted = CountedCancel(10**9)
+    vectorize(request, geo=geo, cancel=counted)
+    looks = 10**9 - counted.looks
+    (out / "o.gpkg").unlink()
+    assert looks > 30  # strips, links, rings, polygons, and their writing
+    for stop in range(0, looks, max(1, looks // 40)):
+        with pytest.raises(Cancelled):
+            vectorize(request, geo=geo, cancel=CountedCancel(stop))
+        assert list(out.iterdir()) == []
