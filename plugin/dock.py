@@ -82,13 +82,17 @@ class TerraneDock(QgsDockWidget):
         self.generate.repeat(run, resume=resume)
 
     def dragEnterEvent(self, event: Any) -> None:
-        """Take products and rasters from the file manager."""
-        if drop.paths(event.mimeData()):
+        """Take products, rasters and models from the file manager."""
+        if drop.paths(event.mimeData()) or drop.models(event.mimeData()):
             event.acceptProposedAction()
 
     def dropEvent(self, event: Any) -> None:
-        """Use what was dropped as input."""
-        found = drop.paths(event.mimeData())
+        """Use what was dropped as input, or add it as a model."""
+        found, models = drop.paths(event.mimeData()), drop.models(event.mimeData())
+        if models:
+            event.acceptProposedAction()
+            self.models.open_dialog(own=models[0])
+            return
         if found:
             event.acceptProposedAction()
             self.generate.take(found)

@@ -12,8 +12,16 @@ _PRODUCTS = (".zip", ".json")
 
 def paths(mime: Any) -> list[str]:
     """Local files of a drag that Terrane can read: .SAFE folders, zips, STAC items, rasters."""
-    found = [url.toLocalFile() for url in mime.urls() if url.isLocalFile()] if mime.hasUrls() else []
-    return [path for path in found if _fits(path)]
+    return [path for path in _files(mime) if _fits(path)]
+
+
+def models(mime: Any) -> list[str]:
+    """Local ONNX files of a drag."""
+    return [path for path in _files(mime) if path.lower().endswith(".onnx")]
+
+
+def _files(mime: Any) -> list[str]:
+    return [url.toLocalFile() for url in mime.urls() if url.isLocalFile()] if mime.hasUrls() else []
 
 
 def _fits(path: str) -> bool:

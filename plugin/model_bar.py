@@ -152,12 +152,19 @@ class ModelBar(QWidget):
         self.changed.emit()
 
     def open_dialog(
-        self, *, about: bool = False, by_hand: str = "", fetch: str = "", clicking: bool = False
+        self,
+        *,
+        about: bool = False,
+        by_hand: str = "",
+        fetch: str = "",
+        clicking: bool = False,
+        own: str = "",
     ) -> None:
         """Where models come from, and adding one; it stays open beside the work.
 
         ``about``: what is known of those that are there; ``by_hand``: adding the files of a size of the
-        official weights; ``fetch``: a size to download now; ``clicking``: adding a model that answers clicks.
+        official weights; ``fetch``: a size to download now; ``clicking``: adding a model that answers clicks;
+        ``own``: a user's own ONNX file to add.
         """
         dialog = self._models_dialog()
         if about:
@@ -170,6 +177,9 @@ class ModelBar(QWidget):
             dialog.fetch(fetch)
         elif clicking:
             dialog.tabs.setCurrentWidget(dialog.prompts)
+        elif own:
+            dialog.own.choose(own)
+            dialog.tabs.setCurrentWidget(dialog.own)
         dialog.show()
         dialog.raise_()
         dialog.activateWindow()

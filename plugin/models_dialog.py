@@ -15,6 +15,7 @@ from .models_files import FilesPage
 from .models_finetuned import FineTunedPage
 from .models_list import ListPage
 from .models_page import Page
+from .models_peer import PeerPage
 from .models_prompt import PromptPage
 
 
@@ -33,6 +34,7 @@ class ModelsDialog(QDialog):
         self.download = DownloadPage(jobs, self)
         self.files = FilesPage(jobs, self)
         self.finetuned = FineTunedPage(jobs, self)
+        self.own = PeerPage(jobs, self)
         self.prompts = PromptPage(jobs, self)
         self.tabs = QTabWidget(self)
         for title, page in (
@@ -40,6 +42,7 @@ class ModelsDialog(QDialog):
             (tr("Get TerraMind"), self.download),
             (tr("From files"), self.files),
             (tr("Fine-tuned"), self.finetuned),
+            (tr("Own ONNX"), self.own),
             (tr("For clicking"), self.prompts),
         ):
             self.tabs.addTab(page, title)
@@ -56,7 +59,7 @@ class ModelsDialog(QDialog):
     @property
     def pages(self) -> tuple[Page, ...]:
         """The pages that get models."""
-        return (self.download, self.files, self.finetuned, self.prompts)
+        return (self.download, self.files, self.finetuned, self.own, self.prompts)
 
     def fetch(self, size: str) -> None:
         """Download a size of the official weights, with what is usual."""

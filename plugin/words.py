@@ -216,6 +216,10 @@ def task_word(task: str) -> str:
         "segment": tr("segment"),
         "regress": tr("estimate"),
         "classify": tr("classify"),
+        "detect": tr("find objects"),
+        "upscale": tr("make pixels finer"),
+        "recognise": tr("recognise an example"),
+        "prompt": tr("answer clicks"),
     }.get(task, task)
 
 
