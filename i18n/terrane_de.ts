@@ -1336,10 +1336,6 @@
         <translation>Wählen oder umwandeln…</translation>
     </message>
     <message>
-        <source>This needs a model that was fine-tuned to segment, estimate or classify.</source>
-        <translation>Dies braucht ein Modell, das zum Segmentieren, Schätzen oder Klassifizieren feinabgestimmt wurde.</translation>
-    </message>
-    <message>
         <source>Embeddings to search in. They are made once for an image, and kept as a layer.</source>
         <translation>Einbettungen, in denen gesucht wird. Sie werden für ein Bild einmal gemacht und als Layer aufgehoben.</translation>
     </message>
@@ -1648,28 +1644,8 @@
         <translation>terramind,terratorch,feinabgestimmt,deep learning,klassen,schätzen,hochwasser,feldfrüchte,ki</translation>
     </message>
     <message>
-        <source>The model is one that was fine-tuned with terratorch for this task and converted: in the dock, Add model… › Fine-tuned, or with “terrane models convert-finetuned”. It takes all of its inputs together; name the first as satellite image and the others as further layers.</source>
-        <translation>Das Modell wurde mit terratorch für diese Aufgabe feinabgestimmt und umgewandelt: im Dock unter „Modell hinzufügen… › Feinabgestimmt“ oder mit „terrane models convert-finetuned“. Es nimmt alle seine Eingaben zusammen; nennen Sie die erste als Satellitenbild und die anderen als weitere Layer.</translation>
-    </message>
-    <message>
         <source>Results are estimates of a model, not measured: they are as good as the data that the model was trained on, and worse where a place looks different.</source>
         <translation>Ergebnisse sind Schätzungen eines Modells, nicht gemessen: sie sind so gut wie die Daten, mit denen es trainiert wurde, und schlechter, wo ein Ort anders aussieht.</translation>
-    </message>
-    <message>
-        <source>Segment with a fine-tuned model</source>
-        <translation>Mit feinabgestimmtem Modell segmentieren</translation>
-    </message>
-    <message>
-        <source>Tells the classes of a fine-tuned model apart, pixel by pixel: flood, fire, crops, …</source>
-        <translation>Unterscheidet die Klassen eines feinabgestimmten Modells Pixel für Pixel: Hochwasser, Brand, Feldfrüchte, …</translation>
-    </message>
-    <message>
-        <source>Estimate with a fine-tuned model</source>
-        <translation>Mit feinabgestimmtem Modell schätzen</translation>
-    </message>
-    <message>
-        <source>Estimates what a fine-tuned model was trained for, pixel by pixel: biomass, heights, …</source>
-        <translation>Schätzt Pixel für Pixel, wofür ein Modell feinabgestimmt wurde: Biomasse, Höhen, …</translation>
     </message>
     <message>
         <source>Classify tiles with a fine-tuned model</source>
@@ -2888,10 +2864,6 @@
         <translation>Mit einem Namen wird das Modell behalten: Es läuft später mit „Segmentieren“, ohne die Beispiele.</translation>
     </message>
     <message>
-        <source>terramind,classification,training,samples,supervised,land cover,random forest,ai</source>
-        <translation>terramind,Klassifikation,Training,Beispiele,überwacht,Landbedeckung,Random Forest,KI</translation>
-    </message>
-    <message>
         <source>Samples</source>
         <translation>Beispiele</translation>
     </message>
@@ -2916,20 +2888,8 @@
         <translation>Ein Name, unter dem das Modell bei den anderen steht. Leer: Es wird nicht behalten.</translation>
     </message>
     <message>
-        <source>Classifier</source>
-        <translation>Klassifikator</translation>
-    </message>
-    <message>
-        <source>logistic: smooth, good with few samples. forest: needs scikit-learn in QGIS&apos;s Python.</source>
-        <translation>logistic: glatt, gut bei wenigen Beispielen. forest: braucht scikit-learn im Python von QGIS.</translation>
-    </message>
-    <message>
         <source>Strength</source>
         <translation>Stärke</translation>
-    </message>
-    <message>
-        <source>Of the logistic classifier: less is smoother, more follows the samples closer.</source>
-        <translation>Des logistischen Klassifikators: weniger ist glatter, mehr folgt den Beispielen enger.</translation>
     </message>
     <message>
         <source>Blocks of cross-validation, in metres</source>
@@ -3034,6 +2994,142 @@
     <message>
         <source>The map could not be drawn; zoom in and try again.</source>
         <translation>Die Karte konnte nicht gezeichnet werden; zoomen Sie hinein, und versuchen Sie es erneut.</translation>
+    </message>
+    <message>
+        <source>Own ONNX</source>
+        <translation>Eigenes ONNX</translation>
+    </message>
+    <message>
+        <source>Models made for Deepness, or any ONNX file that segments, estimates, finds objects, sharpens or recognises. It runs as it is; what it does not say of itself is asked here.</source>
+        <translation>Modelle für Deepness, oder jede ONNX-Datei, die segmentiert, schätzt, Objekte findet, schärft oder wiedererkennt. Sie läuft, wie sie ist; was sie nicht von sich sagt, wird hier gefragt.</translation>
+    </message>
+    <message>
+        <source>tiles of {side} pixels</source>
+        <translation>Kacheln von {side} Pixeln</translation>
+    </message>
+    <message>
+        <source>It will {task}: {facts}.</source>
+        <translation>Es wird {task}: {facts}.</translation>
+    </message>
+    <message>
+        <source>Find objects</source>
+        <translation>Objekte finden</translation>
+    </message>
+    <message>
+        <source>Make finer</source>
+        <translation>Verfeinern</translation>
+    </message>
+    <message>
+        <source>This needs a model that segments, estimates, classifies or finds objects.</source>
+        <translation>Das braucht ein Modell, das segmentiert, schätzt, klassifiziert oder Objekte findet.</translation>
+    </message>
+    <message>
+        <source>Finer pixels</source>
+        <translation>Feinere Pixel</translation>
+    </message>
+    <message>
+        <source>One polygon per object, with its class, score, area and perimeter.</source>
+        <translation>Ein Polygon je Objekt, mit Klasse, Güte, Fläche und Umfang.</translation>
+    </message>
+    <message>
+        <source>The image as the model draws it on finer pixels: likely detail, not seen detail.</source>
+        <translation>Das Bild, wie das Modell es auf feineren Pixeln zeichnet: wahrscheinliche, nicht gesehene Einzelheiten.</translation>
+    </message>
+    <message>
+        <source>terramind,classification,training,samples,supervised,land cover,ai</source>
+        <translation>terramind,Klassifikation,Training,Beispiele,überwacht,Landbedeckung,KI</translation>
+    </message>
+    <message>
+        <source>Less is smoother, more follows the samples closer.</source>
+        <translation>Weniger ist glatter, mehr folgt den Beispielen enger.</translation>
+    </message>
+    <message>
+        <source>The model is one that was fine-tuned with terratorch for this task and converted (in the dock, Add model… › Fine-tuned), or your own ONNX model (Add model… › Own ONNX). It takes all of its inputs together; name the first as satellite image and the others as further layers.</source>
+        <translation>Das Modell ist eines, das mit terratorch für diese Aufgabe feinabgestimmt und umgewandelt wurde (im Bedienfeld: Modell hinzufügen … › Feinabgestimmt), oder Ihr eigenes ONNX-Modell (Modell hinzufügen … › Eigenes ONNX). Es nimmt alle seine Eingaben zusammen; nennen Sie die erste als Satellitenbild und die anderen als weitere Layer.</translation>
+    </message>
+    <message>
+        <source>Segment with a model</source>
+        <translation>Mit einem Modell segmentieren</translation>
+    </message>
+    <message>
+        <source>Tells the classes of a model apart, pixel by pixel: flood, fire, crops, roofs, …</source>
+        <translation>Unterscheidet die Klassen eines Modells, Pixel für Pixel: Überflutung, Feuer, Feldfrüchte, Dächer, …</translation>
+    </message>
+    <message>
+        <source>Estimate with a model</source>
+        <translation>Mit einem Modell schätzen</translation>
+    </message>
+    <message>
+        <source>Estimates what a model was trained for, pixel by pixel: biomass, heights, …</source>
+        <translation>Schätzt, wofür ein Modell gelernt hat, Pixel für Pixel: Biomasse, Höhen, …</translation>
+    </message>
+    <message>
+        <source>The model is your own ONNX file: in the dock, Add model… › Own ONNX, or drop it on the dock, or “terrane models add”. It takes the first bands of the image as they are; pixels are brought to the size that it was trained on.</source>
+        <translation>Das Modell ist Ihre eigene ONNX-Datei: im Bedienfeld Modell hinzufügen … › Eigenes ONNX, oder auf das Bedienfeld gezogen, oder „terrane models add“. Es nimmt die ersten Bänder des Bildes, wie sie sind; die Pixel werden auf die Größe gebracht, mit der es gelernt hat.</translation>
+    </message>
+    <message>
+        <source>deepness,onnx,yolo,deep learning,objects,super-resolution,recognition,ai</source>
+        <translation>deepness,onnx,yolo,Deep Learning,Objekte,Superauflösung,Wiedererkennung,KI</translation>
+    </message>
+    <message>
+        <source>Find objects with a model</source>
+        <translation>Objekte mit einem Modell finden</translation>
+    </message>
+    <message>
+        <source>Finds objects with a detector such as YOLO: each once, as a polygon with class and score.</source>
+        <translation>Findet Objekte mit einem Detektor wie YOLO: jedes einmal, als Polygon mit Klasse und Güte.</translation>
+    </message>
+    <message>
+        <source>As Deepness does</source>
+        <translation>Wie Deepness</translation>
+    </message>
+    <message>
+        <source>Doubles go across classes, oriented boxes count as if upright, and cut objects stay apart.</source>
+        <translation>Doppelte gehen über Klassen hinweg, schräge Kästen zählen als aufrecht, und zerschnittene Objekte bleiben getrennt.</translation>
+    </message>
+    <message>
+        <source>Make pixels finer with a model</source>
+        <translation>Pixel mit einem Modell verfeinern</translation>
+    </message>
+    <message>
+        <source>Draws an image on finer pixels with a super-resolution model.</source>
+        <translation>Zeichnet ein Bild mit einem Superauflösungsmodell auf feineren Pixeln.</translation>
+    </message>
+    <message>
+        <source>Recognise an example with a model</source>
+        <translation>Ein Beispiel mit einem Modell wiedererkennen</translation>
+    </message>
+    <message>
+        <source>Tells how alike each tile of an image is to the tile around a place.</source>
+        <translation>Sagt, wie ähnlich jede Kachel eines Bildes der Kachel um einen Ort ist.</translation>
+    </message>
+    <message>
+        <source>The example</source>
+        <translation>Das Beispiel</translation>
+    </message>
+    <message>
+        <source>A place in the image: the tile around it is what the others are compared with.</source>
+        <translation>Ein Ort im Bild: Mit der Kachel um ihn werden die anderen verglichen.</translation>
+    </message>
+    <message>
+        <source>Picture</source>
+        <translation>Bild</translation>
+    </message>
+    <message>
+        <source>find objects</source>
+        <translation>Objekte finden</translation>
+    </message>
+    <message>
+        <source>make pixels finer</source>
+        <translation>Pixel verfeinern</translation>
+    </message>
+    <message>
+        <source>recognise an example</source>
+        <translation>ein Beispiel wiedererkennen</translation>
+    </message>
+    <message>
+        <source>answer clicks</source>
+        <translation>Klicks beantworten</translation>
     </message>
 </context>
 </TS>

@@ -17,12 +17,16 @@ from qgis.core import (
     QgsLayerMetadata,
     QgsMapLayer,
     QgsPalettedRasterRenderer,
+    QgsPalLayerSettings,
     QgsRasterBandStats,
     QgsRasterLayer,
     QgsRendererCategory,
     QgsSingleBandPseudoColorRenderer,
     QgsStyle,
+    QgsTextBufferSettings,
+    QgsTextFormat,
     QgsVectorLayer,
+    QgsVectorLayerSimpleLabeling,
 )
 from qgis.PyQt.QtCore import QLocale
 from qgis.PyQt.QtGui import QColor
@@ -35,8 +39,17 @@ PRODUCTS: Mapping[str, tuple[str, ...]] = {
     "segment": ("classes", "probability"),
     "regress": ("values",),
     "classify": ("tiles",),
+    "detect": ("objects",),
+    "upscale": ("upscaled",),
+    "recognise": ("tiles",),
 }
 """Task to its products, as the engine calls them."""
+VECTORS = ("tiles", "objects")
+"""Products that are polygons."""
+PICTURE = "IMAGE"
+"""What users' own models take: bands by number, whatever they show."""
+_OUTLINE = "#ff7f00"
+"""Of objects of a single class: seen on fields, forests and roofs alike."""
 _OPACITY = 0.6
 """Of classified tiles: the image stays visible below."""
 
@@ -71,13 +84,25 @@ def known(model: str) -> Model:
 
 
 def run(request: Any, *, progress: Any, cancel: Any, geo: Any) -> Any:
-    """Run a request for any of the three tasks (worker thread); all files are among the result's outputs."""
+    """Run a request for any of the tasks (worker thread); all files are among the result's outputs."""
     from .. import inference
 
     result = getattr(inference, request.task)(request, progress=progress, cancel=cancel, geo=geo)
     if result.features is None:
         return result
-    return replace(result, outputs={**result.outputs, "tiles": result.features})
+    (product,) = PRODUCTS[request.task]
+    return replace(result, outputs={**result.outputs, product: result.features})
+
+
+def picture_bands(model: str) -> int:
+    """How many bands of a plain picture a model takes; 0 for one that wants to know what the bands are."""
+    from ..inference import TerraneError, find_model
+
+    try:
+        pack = find_model(model, verify=False)
+    except TerraneError:
+        return 0
+    return len(pack.inputs[PICTURE].bands) if PICTURE in pack.inputs else 0
 
 
 def forecast(request: Any, geo: Any) -> Any:
@@ -101,6 +126,8 @@ def product_word(product: str) -> str:
         "probability": tr("Probability of the class"),
         "values": tr("Estimated values"),
         "tiles": tr("Classified tiles"),
+        "objects": tr("Objects"),
+        "upscaled": tr("Finer pixels"),
     }[product]
 
 
@@ -111,6 +138,8 @@ def meaning(product: str) -> str:
         "probability": tr("How likely the model takes the chosen class to be, from 0 to 1."),
         "values": tr("What the model estimates, in the unit that it was trained in."),
         "tiles": tr("One polygon per tile that the model looked at; score is the probability of its class."),
+        "objects": tr("One polygon per object, with its class, score, area and perimeter."),
+        "upscaled": tr("The image as the model draws it on finer pixels: likely detail, not seen detail."),
     }[product]
 
 
@@ -124,7 +153,7 @@ def open_result(path: str, product: str, model: Model, *, scene: str = "") -> Qg
     """A result as a layer with name, style and metadata. It is not added to the project."""
     name = layer_word(product, model)
     layer: QgsMapLayer = (
-        QgsVectorLayer(path, name, "ogr") if product == "tiles" else QgsRasterLayer(path, name, "gdal")
+        QgsVectorLayer(path, name, "ogr") if product in VECTORS else QgsRasterLayer(path, name, "gdal")
     )
     if layer.isValid():
         finish(layer, product, model, scene=scene)
@@ -139,7 +168,9 @@ def finish(layer: QgsMapLayer, product: str, model: Model, *, scene: str = "") -
         styles.apply(layer, "CLASSES_probability")
     elif product == "values":
         _style_values(layer, model)
-    else:
+    elif product == "objects":
+        _style_objects(layer, model)
+    elif product == "tiles":
         _style_tiles(layer, model)
     _describe(layer, product, model, scene)
 
@@ -191,6 +222,33 @@ def _style_tiles(layer: QgsVectorLayer, model: Model) -> None:
         layer.setRenderer(QgsCategorizedSymbolRenderer("name", categories))
 
 
+def _style_objects(layer: QgsVectorLayer, model: Model) -> None:
+    """Outlines in the colour of their class, so that what was found stays in sight; name and score beside."""
+    classes = model.classes or (("", _OUTLINE),)
+    categories = []
+    for name, color in classes:
+        symbol = QgsFillSymbol.createSimple(
+            {"style": "no", "color": color, "outline_color": color, "outline_width": "0.5"}
+        )
+        categories.append(QgsRendererCategory(name, symbol, name))
+    if model.classes:
+        layer.setRenderer(QgsCategorizedSymbolRenderer("name", categories))
+    else:
+        layer.renderer().setSymbol(categories[0].symbol().clone())
+    label = QgsPalLayerSettings()
+    label.isExpression = True
+    label.fieldName = "trim(coalesce(\"name\", '') || ' ' || coalesce(format_number(\"score\", 2), ''))"
+    text = QgsTextFormat()
+    text.setSize(8)
+    halo = QgsTextBufferSettings()
+    halo.setEnabled(True)
+    halo.setSize(0.8)
+    text.setBuffer(halo)
+    label.setFormat(text)
+    layer.setLabeling(QgsVectorLayerSimpleLabeling(label))
+    layer.setLabelsEnabled(True)
+
+
 def _describe(layer: QgsMapLayer, product: str, model: Model, scene: str) -> None:
     tags = results.provenance(layer)
     lines = [
@@ -236,5 +294,5 @@ def add(outputs: Mapping[str, str], model: Model, title: str) -> results.Results
 
 
 def _place(product: str) -> int:
-    order: Sequence[str] = [name for names in PRODUCTS.values() for name in names]
+    order: Sequence[str] = list(dict.fromkeys(name for names in PRODUCTS.values() for name in names))
     return order.index(product)

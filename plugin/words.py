@@ -78,6 +78,7 @@ def input_word(modality: str, fallback: str = "") -> str:
         "LULC": tr("Land cover"),
         "NDVI": tr("Vegetation index (NDVI)"),
         "COORDS": tr("Location"),
+        "IMAGE": tr("Picture"),
     }.get(modality, fallback or modality)
 
 

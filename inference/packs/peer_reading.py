@@ -265,7 +265,8 @@ class _Reader:
                 raise self._fault(f"has no output for classes, as {layout} should; choose another detector.")
             names = (names + [f"class_{i}" for i in range(len(names), count)])[:count]
         if not known or (count is not None and len(known) != count):
-            words = f"What are the {len(names)} things that it finds called?"
+            many = "What is the thing" if len(names) == 1 else f"What are the {len(names)} things"
+            words = f"{many} that it finds called?"
             self._ask("classes", words, (), ",".join(names))
         if layout == ULTRALYTICS_MASKS and len(outputs) < 2:
             raise self._fault("gives no masks (a second output); choose another detector.")

@@ -46,9 +46,10 @@ class InputsBox(QWidget):
         self.first.changed.connect(self.changed)
         self.offer(())
 
-    def offer(self, takes: tuple[str, ...]) -> None:
-        """Show what a model with these inputs can use."""
+    def offer(self, takes: tuple[str, ...], *, picture: int = 0) -> None:
+        """Show what a model with these inputs can use; ``picture``: it takes so many bands by number."""
         self._takes = takes
+        self.first.take_pictures(picture)
         self.coords.setVisible(COORDS in takes)
         self._fit()
 

@@ -25,6 +25,8 @@ from .save_box import SaveBox
 
 _KEY = "task-{}"
 """Choices are remembered per task, beside those per modality."""
+_HERE = ("segment", "regress", "classify", "detect", "upscale")
+"""Tasks of this panel."""
 
 
 class PredictRunner(Runner):
@@ -129,16 +131,22 @@ class SegmentPanel(QWidget):
 
     @property
     def task(self) -> str:
-        """What the chosen model was trained for: segment, regress or classify; empty for others."""
+        """What the chosen model is for: segment, regress, classify, detect or upscale; empty for others."""
         card = self.bench.models.card
         tasks = card.tasks if card is not None else ()
-        return next((task for task in predictions.PRODUCTS if task in tasks), "")
+        return next((task for task in _HERE if task in tasks), "")
 
     def _model_changed(self) -> None:
         card = self.bench.models.card
         task = self.task
-        self.inputs.offer(card.inputs if card is not None and task else ())
-        verbs = {"regress": tr("Estimate"), "classify": tr("Classify")}
+        picture = predictions.picture_bands(self.bench.models.model) if task else 0
+        self.inputs.offer(card.inputs if card is not None and task else (), picture=picture)
+        verbs = {
+            "regress": tr("Estimate"),
+            "classify": tr("Classify"),
+            "detect": tr("Find objects"),
+            "upscale": tr("Make finer"),
+        }
         self.bar.set_verb(verbs.get(task, tr("Segment")))
         self.probability.setVisible(task == "segment")
         self.makes.setText(self._makes(task))
@@ -159,15 +167,23 @@ class SegmentPanel(QWidget):
         names = [name for name, _ in model.classes]
         if task == "regress":
             return model.quantity
+        if task == "upscale":
+            return predictions.meaning("upscaled")
+        if not names:
+            return predictions.meaning("objects") if task == "detect" else ""
         words = listing(names) if len(names) <= 6 else f"{', '.join(names[:5])}, …"
-        return words if task == "segment" else tr("Each tile is one of: {classes}").format(classes=words)
+        return (
+            words
+            if task in ("segment", "detect")
+            else tr("Each tile is one of: {classes}").format(classes=words)
+        )
 
     def _choose_model(self) -> None:
         """The first model that is there for a task, else the dialog that converts one."""
         from ...inference import cards
 
         for card in cards():
-            if not card.error and set(card.tasks) & set(predictions.PRODUCTS):
+            if not card.error and set(card.tasks) & set(_HERE):
                 self.bench.models.choose(card.id)
                 return
         self.bench.models.open_dialog()
@@ -216,7 +232,7 @@ class SegmentPanel(QWidget):
 
     def _no_model(self) -> str:
         choose = link(together(tr("Choose or convert one…")))
-        words = tr("This needs a model that was fine-tuned to segment, estimate or classify.")
+        words = tr("This needs a model that segments, estimates, classifies or finds objects.")
         return f"{words} {choose}"
 
     def _missing(self) -> list[str]:
@@ -237,7 +253,9 @@ class SegmentPanel(QWidget):
             if name != "probability" or self.probability.isChecked()
         ]
         stem = os.path.join(folder or "", scenes[0].name)
-        outputs = {name: f"{stem}_{name}.{'gpkg' if name == 'tiles' else 'tif'}" for name in names}
+        outputs = {
+            name: f"{stem}_{name}.{'gpkg' if name in predictions.VECTORS else 'tif'}" for name in names
+        }
         return predictions.request_class(self.task)(
             scenes=scenes,
             outputs=outputs if folder else dict.fromkeys(names, ""),

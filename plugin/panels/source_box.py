@@ -58,6 +58,7 @@ class SourceBox(QWidget):
         self._input: Optional[Input] = None
         self._problem = ""
         self._known_key: Any = None
+        self._picture = 0
         self.combo = QgsMapLayerComboBox(self)
         self.combo.setFilters(RASTER_FILTER)
         self.combo.setMinimumContentsLength(8)
@@ -249,6 +250,12 @@ class SourceBox(QWidget):
         self._say()
         self.changed.emit()
 
+    def take_pictures(self, bands: int) -> None:
+        """Read an input as its first so many bands, whatever they are; 0: recognise what they are."""
+        if bands != self._picture:
+            self._picture = bands
+            self.recognise(again=True)
+
     def _key(self) -> Any:
         if self._chosen is not None:
             return (self._chosen.source, self._settings.get(self._settings_key()))
@@ -264,12 +271,15 @@ class SourceBox(QWidget):
         return layer.id() if layer is not None else ""
 
     def _read(self) -> None:
-        from ...inference import TerraneError, open_scene, recognise_source
+        from ...inference import TerraneError, open_image, open_scene, recognise_source
 
         settings = self._settings.get(self._settings_key(), SourceSettings())
         try:
             self._input = self._chosen or from_layers([self.combo.currentLayer()])
             source, geo = self._input.source, self._input.geo
+            if self._picture:
+                self._scene = open_image(source, self._picture, geo)
+                return
             self._recognition = recognise_source(source, geo, modality=settings.modality)
             self._scene = open_scene(
                 source,

@@ -289,19 +289,24 @@ class SceneAlgorithm(QgsProcessingAlgorithm):
     def _scenes(
         self, parameters: dict[str, Any], context: QgsProcessingContext, feedback: QgsProcessingFeedback
     ) -> tuple[Any, ...]:
-        from ...inference import open_scene
-        from .. import layers
+        from ...inference import open_image, open_scene
+        from .. import layers, predictions
 
         inputs = self._inputs(parameters, context)
         self._geo = layers.joined_geo(inputs)
         offset = self.optional_float(parameters, "BOA_OFFSET", context)
+        picture = predictions.picture_bands(self.parameterAsString(parameters, "MODEL", context))
         scenes = []
         for place, chosen in enumerate(inputs):
-            scene = open_scene(
-                chosen.source,
-                modality=chosen.modality,
-                geo=self._geo,
-                boa_offset=offset if place == 0 else None,
+            scene = (
+                open_image(chosen.source, picture, self._geo)
+                if picture
+                else open_scene(
+                    chosen.source,
+                    modality=chosen.modality,
+                    geo=self._geo,
+                    boa_offset=offset if place == 0 else None,
+                )
             )
             for warning in scene.warnings:
                 feedback.pushWarning(warning)

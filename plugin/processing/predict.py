@@ -1,14 +1,18 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""``terrane:segment``, ``terrane:regress`` and ``terrane:classify``: models that were trained for one task."""
+"""Models that were trained for one task: ``terrane:segment``, ``regress``, ``classify``, and users' own ONNX models
+for these, ``detect``, ``upscale`` and ``recognise``."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any, Optional
 
 from qgis.core import (
+    QgsCoordinateReferenceSystem,
     QgsProcessingContext,
     QgsProcessingParameterBoolean,
+    QgsProcessingParameterPoint,
     QgsProcessingParameterRasterDestination,
     QgsProcessingParameterVectorDestination,
 )
@@ -66,7 +70,7 @@ class PredictAlgorithm(SceneAlgorithm):
             name, words = self.output_name(product), predictions.product_word(product)
             parameter: Any = (
                 QgsProcessingParameterVectorDestination(name, words, TYPE_POLYGON, optional=True)
-                if product == "tiles"
+                if product in predictions.VECTORS
                 else QgsProcessingParameterRasterDestination(
                     name, words, optional=True, createByDefault=product != "probability"
                 )
@@ -94,7 +98,7 @@ class PredictAlgorithm(SceneAlgorithm):
 
     def suffix(self, product: str) -> str:
         """See SceneAlgorithm."""
-        return "gpkg" if product == "tiles" else "tif"
+        return "gpkg" if product in predictions.VECTORS else "tif"
 
     def styler(self, product: str) -> Styler:
         """See SceneAlgorithm."""
@@ -117,16 +121,20 @@ class PredictAlgorithm(SceneAlgorithm):
         return "\n\n".join(
             (
                 self.shortDescription(),
-                tr(
-                    "The model is one that was fine-tuned with terratorch for this task and converted: in the dock, "
-                    "Add model… › Fine-tuned, or with “terrane models convert-finetuned”. It takes all of its inputs "
-                    "together; name the first as satellite image and the others as further layers."
-                ),
+                self.models(),
                 tr(
                     "Results are estimates of a model, not measured: they are as good as the data that the model was "
                     "trained on, and worse where a place looks different."
                 ),
             )
+        )
+
+    def models(self) -> str:
+        """Which models it is for."""
+        return tr(
+            "The model is one that was fine-tuned with terratorch for this task and converted (in the dock, Add "
+            "model… › Fine-tuned), or your own ONNX model (Add model… › Own ONNX). It takes all of its inputs "
+            "together; name the first as satellite image and the others as further layers."
         )
 
 
@@ -141,11 +149,11 @@ class SegmentAlgorithm(PredictAlgorithm):
 
     def displayName(self) -> str:
         """See QgsProcessingAlgorithm."""
-        return tr("Segment with a fine-tuned model")
+        return tr("Segment with a model")
 
     def shortDescription(self) -> str:
         """See QgsProcessingAlgorithm."""
-        return tr("Tells the classes of a fine-tuned model apart, pixel by pixel: flood, fire, crops, …")
+        return tr("Tells the classes of a model apart, pixel by pixel: flood, fire, crops, roofs, …")
 
     def add_outputs(self) -> None:
         """See PredictAlgorithm."""
@@ -174,11 +182,11 @@ class RegressAlgorithm(PredictAlgorithm):
 
     def displayName(self) -> str:
         """See QgsProcessingAlgorithm."""
-        return tr("Estimate with a fine-tuned model")
+        return tr("Estimate with a model")
 
     def shortDescription(self) -> str:
         """See QgsProcessingAlgorithm."""
-        return tr("Estimates what a fine-tuned model was trained for, pixel by pixel: biomass, heights, …")
+        return tr("Estimates what a model was trained for, pixel by pixel: biomass, heights, …")
 
 
 class ClassifyAlgorithm(PredictAlgorithm):
@@ -197,3 +205,106 @@ class ClassifyAlgorithm(PredictAlgorithm):
     def shortDescription(self) -> str:
         """See QgsProcessingAlgorithm."""
         return tr("Tells what each tile of an image shows: one polygon per tile with its class and score.")
+
+
+class OwnModelAlgorithm(PredictAlgorithm):
+    """What only users' own ONNX models do."""
+
+    def models(self) -> str:
+        """See PredictAlgorithm."""
+        return tr(
+            "The model is your own ONNX file: in the dock, Add model… › Own ONNX, or drop it on the dock, or “terrane "
+            "models add”. It takes the first bands of the image as they are; pixels are brought to the size that it "
+            "was trained on."
+        )
+
+    def tags(self) -> list[str]:
+        """Words under which the toolbox finds it."""
+        return tr("deepness,onnx,yolo,deep learning,objects,super-resolution,recognition,ai").split(",")
+
+
+class DetectAlgorithm(OwnModelAlgorithm):
+    """Polygons of objects."""
+
+    TASK = "detect"
+
+    def createInstance(self) -> DetectAlgorithm:
+        """See QgsProcessingAlgorithm."""
+        return DetectAlgorithm()
+
+    def displayName(self) -> str:
+        """See QgsProcessingAlgorithm."""
+        return tr("Find objects with a model")
+
+    def shortDescription(self) -> str:
+        """See QgsProcessingAlgorithm."""
+        return tr("Finds objects with a detector such as YOLO: each once, as a polygon with class and score.")
+
+    def add_outputs(self) -> None:
+        """See PredictAlgorithm."""
+        self.add(
+            QgsProcessingParameterBoolean("COMPATIBLE", tr("As Deepness does"), False),
+            tr("Doubles go across classes, oriented boxes count as if upright, and cut objects stay apart."),
+            advanced=True,
+        )
+        super().add_outputs()
+
+    def make_request(
+        self, common: Mapping[str, Any], parameters: dict[str, Any], context: QgsProcessingContext
+    ) -> Any:
+        """See SceneAlgorithm."""
+        request = super().make_request(common, parameters, context)
+        return replace(request, compatible=self.parameterAsBool(parameters, "COMPATIBLE", context))
+
+
+class UpscaleAlgorithm(OwnModelAlgorithm):
+    """A raster of finer pixels."""
+
+    TASK = "upscale"
+
+    def createInstance(self) -> UpscaleAlgorithm:
+        """See QgsProcessingAlgorithm."""
+        return UpscaleAlgorithm()
+
+    def displayName(self) -> str:
+        """See QgsProcessingAlgorithm."""
+        return tr("Make pixels finer with a model")
+
+    def shortDescription(self) -> str:
+        """See QgsProcessingAlgorithm."""
+        return tr("Draws an image on finer pixels with a super-resolution model.")
+
+
+class RecogniseAlgorithm(OwnModelAlgorithm):
+    """Polygons of tiles and how alike they are to an example."""
+
+    TASK = "recognise"
+
+    def createInstance(self) -> RecogniseAlgorithm:
+        """See QgsProcessingAlgorithm."""
+        return RecogniseAlgorithm()
+
+    def displayName(self) -> str:
+        """See QgsProcessingAlgorithm."""
+        return tr("Recognise an example with a model")
+
+    def shortDescription(self) -> str:
+        """See QgsProcessingAlgorithm."""
+        return tr("Tells how alike each tile of an image is to the tile around a place.")
+
+    def add_outputs(self) -> None:
+        """See PredictAlgorithm."""
+        self.add(
+            QgsProcessingParameterPoint("AT", tr("The example")),
+            tr("A place in the image: the tile around it is what the others are compared with."),
+        )
+        super().add_outputs()
+
+    def make_request(
+        self, common: Mapping[str, Any], parameters: dict[str, Any], context: QgsProcessingContext
+    ) -> Any:
+        """See SceneAlgorithm."""
+        request = super().make_request(common, parameters, context)
+        crs = QgsCoordinateReferenceSystem.fromWkt(request.scenes[0].grid.crs)
+        place = self.parameterAsPoint(parameters, "AT", context, crs)
+        return replace(request, at=(place.x(), place.y()))

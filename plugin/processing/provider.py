@@ -30,7 +30,14 @@ class TerraneProvider(QgsProcessingProvider):
         from .embed import EmbedAlgorithm
         from .fewshot import FewShotAlgorithm
         from .generate import GenerateAlgorithm
-        from .predict import ClassifyAlgorithm, RegressAlgorithm, SegmentAlgorithm
+        from .predict import (
+            ClassifyAlgorithm,
+            DetectAlgorithm,
+            RecogniseAlgorithm,
+            RegressAlgorithm,
+            SegmentAlgorithm,
+            UpscaleAlgorithm,
+        )
         from .prompts import SegmentByPromptsAlgorithm
         from .similar import SimilarAlgorithm
         from .vectorize import VectorizeAlgorithm
@@ -40,6 +47,9 @@ class TerraneProvider(QgsProcessingProvider):
             SegmentAlgorithm,
             RegressAlgorithm,
             ClassifyAlgorithm,
+            DetectAlgorithm,
+            UpscaleAlgorithm,
+            RecogniseAlgorithm,
             EmbedAlgorithm,
             SimilarAlgorithm,
             CompareAlgorithm,

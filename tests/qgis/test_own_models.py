@@ -10,10 +10,19 @@ from pathlib import Path
 import numpy as np
 import peer_models
 import pytest
+from osgeo import gdal
+from qgis.core import (
+    QgsProcessingContext,
+    QgsProcessingFeedback,
+    QgsProject,
+    QgsRasterLayer,
+    QgsRenderContext,
+    QgsVectorLayer,
+)
 from qgis.PyQt.QtCore import QMimeData, QPointF, Qt, QUrl
 from qgis.PyQt.QtGui import QDragEnterEvent, QDropEvent
 from qgis.PyQt.QtWidgets import QComboBox
-from qgis_window import pump, settle
+from qgis_window import CORNER, finish, pump, settle, show_on_map, write_raster
 
 pytestmark = pytest.mark.qgis
 SHARED = Path(os.environ.get("TERRANE_SHARED", Path(__file__).resolve().parents[3] / "shared"))
@@ -131,3 +140,139 @@ def test_models_of_others_are_understood(dock):
         assert dialog.own.note.words() == "", path
         assert dialog.own.button.isEnabled(), path
         close(dialog)
+
+
+# --- Running them ----------------------------------------------------------------------------------------
+
+SIDE, GSD = 64, 0.5
+
+
+@pytest.fixture
+def models(tmp_path, monkeypatch, detector):
+    """A detector, one that doubles pixels, and one whose vector is the mean colour."""
+    from terrane.inference import add_model
+
+    folder = tmp_path / "models"
+    monkeypatch.setenv("TERRANE_MODELS", str(folder))
+    known = {"resolution": str(100 * GSD), "scaling": "0:255"}
+    add_model(detector, folder, {**known, "classes": "tank"}, name="tanks")
+    sizes = np.array([1, 1, 2, 2], np.float32)
+    nodes = [
+        peer_models.helper.make_node(
+            "Resize", ["x", "", "sizes"], ["y"], mode="nearest",
+            coordinate_transformation_mode="asymmetric", nearest_mode="floor",
+        )
+    ]  # fmt: skip
+    shapes = {"x": (1, 3, SIDE, SIDE)}, {"y": (1, 3, 2 * SIDE, 2 * SIDE)}
+    add_model(peer_models.save(tmp_path / "double.onnx", nodes, *shapes, {"sizes": sizes}), folder, known)
+    nodes = [peer_models.helper.make_node("ReduceMean", ["x"], ["y"], axes=[2, 3], keepdims=0)]
+    shapes = {"x": (1, 3, SIDE, SIDE)}, {"y": (1, 3)}
+    add_model(peer_models.save(tmp_path / "mean.onnx", nodes, *shapes), folder, known)
+    return folder
+
+
+@pytest.fixture
+def picture(tmp_path):
+    """One tile: red on the left, blue on the right."""
+    image = np.zeros((3, SIDE, SIDE), np.uint8)
+    image[0, :, :32], image[2, :, 32:] = 200, 100
+    path = write_raster(tmp_path / "roofs.tif", image, gsd=GSD, nodata=None, names=(), kind=gdal.GDT_Byte)
+    layer = QgsRasterLayer(path, "Roofs")
+    assert layer.isValid()
+    QgsProject.instance().addMapLayer(layer)
+    return layer
+
+
+@pytest.fixture
+def provider(qgis_app):
+    from terrane import classFactory
+
+    plugin = classFactory(None)
+    plugin.initProcessing()
+    yield plugin.provider
+    plugin.unload()
+
+
+def run(provider, name, **parameters):
+    context, feedback = QgsProcessingContext(), QgsProcessingFeedback()
+    context.setProject(QgsProject.instance())
+    results, done = provider.algorithm(name).create().run(parameters, context, feedback, {}, False)
+    assert done, feedback.textLog()
+    return results
+
+
+def frames(path):
+    """Bounds of the features in pixels of the picture, and their attributes."""
+    features = list(QgsVectorLayer(path, "found").getFeatures())
+    left, top = CORNER
+    boxes = [f.geometry().boundingBox() for f in features]
+    places = [
+        ((b.xMinimum() - left) / GSD, (top - b.yMaximum()) / GSD, b.width() / GSD, b.height() / GSD)
+        for b in boxes
+    ]
+    return places, features
+
+
+@pytest.mark.parametrize("name", ["detect", "upscale", "recognise"])
+def test_every_parameter_is_explained(provider, name):
+    algorithm = provider.algorithm(name)
+    assert algorithm.shortHelpString()
+    assert all(parameter.help() for parameter in algorithm.parameterDefinitions())
+
+
+def test_objects_in_processing(provider, models, picture, tmp_path):
+    path = str(tmp_path / "tanks.gpkg")
+    assert run(provider, "detect", INPUT=picture, MODEL="tanks", OUTPUT_OBJECTS=path) == {
+        "OUTPUT_OBJECTS": path
+    }
+    places, features = frames(path)
+    assert sorted(places) == [pytest.approx((15, 15, 10, 10)), pytest.approx((46, 34, 8, 12))]
+    assert [f["name"] for f in features] == ["tank", "tank"]
+    assert [f["score"] for f in features] == pytest.approx([0.9, 0.8])
+
+
+def test_finer_pixels_in_processing(provider, models, picture, tmp_path):
+    path = str(tmp_path / "fine.tif")
+    run(provider, "upscale", INPUT=picture, MODEL="double", OUTPUT_UPSCALED=path)
+    data = gdal.Open(path)
+    assert data.GetGeoTransform() == (CORNER[0], GSD / 2, 0, CORNER[1], 0, -GSD / 2)
+    values = data.ReadAsArray()
+    assert values.shape == (3, 2 * SIDE, 2 * SIDE)
+    assert values[0, 5, 63] == pytest.approx(200) and values[0, 5, 64] == 0
+    assert values[2, 5, 64] == pytest.approx(100)
+
+
+def test_an_example_in_processing(provider, models, picture, tmp_path):
+    path = str(tmp_path / "alike.gpkg")
+    at = f"{CORNER[0] + 16},{CORNER[1] - 16} [EPSG:32632]"
+    run(provider, "recognise", INPUT=picture, MODEL="mean", AT=at, OUTPUT_TILES=path)
+    _, features = frames(path)
+    assert max(f["score"] for f in features) == pytest.approx(1.0, abs=1e-6)
+
+
+def test_objects_in_the_dock(plugin, window, models, picture):
+    from terrane.plugin.panels.segment import SegmentPanel
+
+    show_on_map(window, picture)
+    window.active = picture
+    plugin.action.setChecked(True)
+    dock = plugin.dock
+    panel = next(one for one in dock.panels if isinstance(one, SegmentPanel))
+    dock.models.reload()
+    dock.models.choose("tanks")
+    dock.tabs.setCurrentIndex(dock.panels.index(panel))
+    settle(100)
+    panel.source.set_layer(picture)
+    panel.area.choose("layer")
+    settle(100)
+    assert panel.problem.words() == ""
+    assert panel.bar.button.text() == "Find objects"
+    panel.run()
+    finish(plugin)
+    (layer,) = [one for one in QgsProject.instance().mapLayers().values() if isinstance(one, QgsVectorLayer)]
+    assert layer.featureCount() == 2
+    assert layer.labelsEnabled()
+    assert layer.renderer().symbols(QgsRenderContext())[0].color().name() == "#ff7f00"
+    if os.environ.get("TERRANE_SCREENSHOTS"):
+        settle(1500)
+        window.mainWindow().grab().save(os.path.join(os.environ["TERRANE_SCREENSHOTS"], "objects.png"))

@@ -224,7 +224,7 @@ def test_panel_follows_the_models_task(plugin, panel, task, verb):
 
 def test_panel_says_which_model_it_needs(plugin, panel):
     plugin.dock.models.choose("toy")
-    assert "fine-tuned" in panel.needs.words() and not panel.bar.button.isEnabled()
+    assert "finds objects" in panel.needs.words() and not panel.bar.button.isEnabled()
     assert panel.rows.isHidden() and panel.bar.isHidden()
     panel.needs.text.linkActivated.emit("#")
     assert panel.task and plugin.dock.models.model != "toy"
