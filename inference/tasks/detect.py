@@ -42,7 +42,9 @@ from .request import Forecast
 
 OBJECTS = "objects"
 MOST = 1000
-"""Objects per tile at most: the best, after suppression."""
+"""Objects per tile at most: the best, after suppression; a warning tells of more."""
+_HEAD = 2
+"""Numbers before a tile's objects in the journal: how many there are, and how many the model found."""
 _FIELDS = 8
 """Numbers per object in the journal: box (5), score, class, and the number of its shape or -1."""
 Shape = tuple[Window, npt.NDArray[np.bool_]]
@@ -97,6 +99,7 @@ def _plan(
     if masks and request.resume:
         raise ModelError(f"A run of {plan.pack.id}, which gives shapes, cannot be resumed; start it again.")
     shapes: list[Shape] = []
+    warnings: list[str] = []
 
     def answer(
         adapter: Adapter, images: Mapping[str, Any], stop: Optional[Cancel]
@@ -105,11 +108,27 @@ def _plan(
         return {SOURCE: np.stack([_packed(one, settings, request.compatible, shapes) for one in found])}
 
     def write(placed: Sequence[PlacedVectors], path: str) -> None:
+        warnings[:] = _too_many(placed)
         objects = [_objects(one, settings, request.compatible, shapes, cancel) for one in placed]
         made = object_features(plan, placed, objects, settings, geo)
         geo.write_features(path, replace(made, tags=plan.tags), layer=OBJECTS, overwrite=True)
 
-    return replace(plan, vectors={SOURCE: 1 + MOST * _FIELDS}, features={OBJECTS: write}, answer=answer)
+    size = _HEAD + MOST * _FIELDS
+    return replace(plan, vectors={SOURCE: size}, features={OBJECTS: write}, answer=answer, warnings=warnings)
+
+
+def _too_many(placed: Sequence[PlacedVectors]) -> list[str]:
+    """What to say where a tile holds more objects than are kept."""
+    counts = np.concatenate([one.values[SOURCE][:, :_HEAD] for one in placed])
+    full = counts[:, 1] > counts[:, 0]
+    if not full.any():
+        return []
+    lost = int((counts[full, 1] - counts[full, 0]).sum())
+    words = (
+        f"{int(full.sum())} of {len(counts)} tiles hold more than {MOST} objects: the {lost} least sure were left "
+        "out. Raise the least score (confidence), or lower the overlap that two may have (iou)."
+    )
+    return [words]
 
 
 def _packed(
@@ -117,17 +136,18 @@ def _packed(
 ) -> npt.NDArray[np.float64]:
     """A tile's objects as so many numbers, whatever their count."""
     kept = suppress(found, settings.detector, settings.iou, compatible=compatible)
-    kept = kept.take(slice(MOST))
-    row = np.zeros(1 + MOST * _FIELDS)
-    numbers = np.full(len(kept), -1.0)
     if kept.masks is not None:
         # What has no pixel is no object.
         kept = kept.take(kept.masks.any(axis=(1, 2)))
+    seen, kept = len(kept), kept.take(slice(MOST))
+    row = np.zeros(_HEAD + MOST * _FIELDS)
+    numbers = np.full(len(kept), -1.0)
+    if kept.masks is not None:
         numbers = np.arange(len(shapes), len(shapes) + len(kept), dtype=np.float64)
         shapes.extend(_cut_out(mask) for mask in (kept.masks if kept.masks is not None else ()))
     table = np.column_stack((kept.boxes, kept.scores, kept.classes, numbers))
-    row[0] = len(kept)
-    row[1 : 1 + table.size] = table.ravel()
+    row[:_HEAD] = len(kept), seen
+    row[_HEAD : _HEAD + table.size] = table.ravel()
     return row
 
 
@@ -149,7 +169,7 @@ def _objects(
     grid = placed.part.grid
     parts = []
     for tile, row in zip(placed.tiles, placed.values[SOURCE]):
-        table = row[1 : 1 + int(row[0]) * _FIELDS].reshape(-1, _FIELDS)
+        table = row[_HEAD : _HEAD + int(row[0]) * _FIELDS].reshape(-1, _FIELDS)
         seen = Detections(table[:, :5].copy(), table[:, 5], table[:, 6].astype(np.int64))
         cut = is_cut(seen, tile, grid.size)
         boxes = seen.boxes

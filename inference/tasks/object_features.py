@@ -38,9 +38,9 @@ def object_features(
     masks = settings.detector == ULTRALYTICS_MASKS
     shapes: list[bytes] = []
     columns: dict[str, list[Any]] = {
-        key: [] for key in ("class", "name", "score", "area_m2", "perim_m", "pixels", "model")
+        key: [] for key in ("class", "name", "score", "area_m2", "perim_m", "pixels", "model", "run")
     }
-    names = settings.heads[0]
+    names, words = settings.heads[0], run_words(plan, settings)
     for part, found in zip(parts, objects):
         wanted = _in_region(plan, found, part.grid, geo)
         for i in np.flatnonzero(wanted).tolist():
@@ -57,13 +57,22 @@ def object_features(
             columns["perim_m"].append(length)
             columns["pixels"].append(_pixels(found, i))
             columns["model"].append(plan.pack.id)
+            columns["run"].append(words)
     ready = {
         key: np.array(values, np.int64 if key in ("class", "pixels") else np.float64)
-        if key not in ("name", "model")
+        if key not in ("name", "model", "run")
         else values
         for key, values in columns.items()
     }
     return Features(crs=crs, geometry="MultiPolygon" if masks else "Polygon", wkb=shapes, columns=ready)
+
+
+def run_words(plan: Plan, settings: PeerSettings) -> str:
+    """What tells a run from another of the same model, for the attribute ``run``."""
+    words = [plan.request.preset, f"confidence {settings.confidence:g}", f"iou {settings.iou:g}"]
+    if getattr(plan.request, "compatible", False):
+        words.append("compatible")
+    return ", ".join(words)
 
 
 def _in_region(plan: Plan, found: Placed, grid: Grid, geo: Geo) -> Any:

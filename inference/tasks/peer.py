@@ -52,7 +52,7 @@ def check_scaling(scene: Scene, settings: PeerSettings, geo: Geo) -> None:
     if values.size and float(values.max()) > BYTE:
         raise BandError(
             f"The values of {scene.name} reach {float(values.max()):g}, but the model expects 0 to 255: say "
-            "which become 0 and 1 with --set scaling=LOW:HIGH (0:65535, 0:10000, or one per band), or "
+            "which become 0 and 1 with the setting scaling=LOW:HIGH (0:65535, 0:10000, or one per band), or "
             "scaling=0:255 to divide by 255 all the same."
         )
 

@@ -145,6 +145,8 @@ class Plan:
     features: Mapping[str, Features] = field(default_factory=dict)
     answer: Optional[Answer] = None
     """What is asked of the model, where it is not ``predict``."""
+    warnings: Sequence[str] = ()
+    """What ``features`` have to say once they are written."""
 
 
 def plan_for(
@@ -264,7 +266,12 @@ def run_plan(
         skipped=done.skipped,
         seconds=time.monotonic() - started,
         peak_rss_mb=peak_rss_mb(),
-        warnings=(*(w for scene in request.scenes for w in scene.warnings), *engine.warnings, *notice),
+        warnings=(
+            *(w for scene in request.scenes for w in scene.warnings),
+            *engine.warnings,
+            *notice,
+            *plan.warnings,
+        ),
         resumed=done.tiles - done.skipped - done.computed,
     )
 

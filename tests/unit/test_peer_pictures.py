@@ -314,7 +314,32 @@ def test_masks_on_the_map(tmp_path: Path) -> None:
 def test_nothing_found_is_a_layer_without_objects(tmp_path: Path) -> None:
     features, shapes = detector(tmp_path, "YOLO_v6", {"o": np.zeros((1, 5, 7))}, np.full((3, 64, 64), 9.0))
     assert shapes == []
-    assert set(features.columns) >= {"class", "name", "score", "area_m2", "perim_m", "pixels", "model"}
+    assert set(features.columns) >= {"class", "name", "score", "area_m2", "perim_m", "pixels", "model", "run"}
+
+
+def test_more_objects_than_a_tile_keeps_are_told(tmp_path: Path) -> None:
+    """1,600 boxes of a pixel that do not touch: the 600 least sure go, and the result says so."""
+    y, x = np.mgrid[0:40, 0:40].reshape(2, -1) * 1.6 + 0.8
+    rows = np.stack(
+        [x, y, np.ones(1600), np.ones(1600), np.linspace(0.6, 0.9, 1600), x * 0, x * 0 + 1], axis=1
+    )
+    words = {"model_type": "Detector", "class_names": {"0": "a", "1": "b"}, "resolution": 100}
+    model = peer_models.constant(tmp_path / "m.onnx", {"o": rows[None]}, metadata=words)
+    pack, _ = add_model(model, tmp_path / "models")
+    path = scene_file(tmp_path, np.full((3, 64, 64), 9.0), 1.0)
+    scene = open_image(path, 3, default_geo())
+    out = tmp_path / "found.gpkg"
+    request = DetectRequest(scenes=(scene,), outputs={"objects": str(out)}, model=pack.id)
+    result = detect(request)
+    assert any("1 of 1 tiles hold more than 1000 objects: the 600 least sure" in w for w in result.warnings)
+    features = default_geo().read_features(str(out))
+    assert len(features.wkb) == 1000
+    assert min(features.columns["score"]) == pytest.approx(0.6 + 600 * 0.3 / 1599, abs=1e-6)
+    assert set(features.columns["run"]) == {"balanced, confidence 0.5, iou 0.5"}
+    fewer = DetectRequest(**{**vars(request), "settings": {"confidence": "0.81"}, "overwrite": True})
+    assert not any("1000" in warning for warning in detect(fewer).warnings)
+    features = default_geo().read_features(str(out))
+    assert (len(features.wkb), set(features.columns["run"])) == (480, {"balanced, confidence 0.81, iou 0.5"})
 
 
 def test_any_crs_is_met_on_metric_ground(tmp_path: Path) -> None:

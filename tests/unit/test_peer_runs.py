@@ -198,7 +198,7 @@ def test_sixteen_bits_are_not_guessed(tmp_path: Path) -> None:
     model = peer_models.relu(tmp_path / "m.onnx", metadata={"model_type": "Regressor", "resolution": 100})
     image = np.stack([np.full((40, 40), v) for v in (100, 5000, 65535)])
     path = scene_file(tmp_path, image, gsd=1.0, dtype="uint16")
-    with pytest.raises(BandError, match=r"reach 65535.*--set scaling=LOW:HIGH"):
+    with pytest.raises(BandError, match=r"reach 65535.*setting scaling=LOW:HIGH"):
         run(regress, RegressRequest, tmp_path, model, path, ["values"])
     for scaling, want in (("0:65535", 100 / 65535), ("0:255", 100 / 255), ("50:150,0:1,0:1", 0.5)):
         _, (got,) = run(
