@@ -23,6 +23,8 @@ from .strips import LONLAT
 
 Polygon = list[list[tuple[float, float]]]
 """Rings in pixels, the outer one first."""
+_EDGES = 20_000
+"""Edges that are measured at once: a few megabytes of intermediate figures."""
 
 
 def object_features(
@@ -42,19 +44,17 @@ def object_features(
     }
     names, words = settings.heads[0], run_words(plan, settings)
     for part, found in zip(parts, objects):
-        wanted = _in_region(plan, found, part.grid, geo)
-        for i in np.flatnonzero(wanted).tolist():
-            polygons = _polygons(found, i, masks)
-            if not polygons:
-                continue
+        wanted = np.flatnonzero(_in_region(plan, found, part.grid, geo)).tolist()
+        outlined = [(i, polygons) for i in wanted if (polygons := _polygons(found, i, masks))]
+        areas, lengths = all_measures([polygons for _, polygons in outlined], part.grid, geo)
+        columns["area_m2"].extend(areas)
+        columns["perim_m"].extend(lengths)
+        for i, polygons in outlined:
             moved = [[_moved(ring, part.grid, crs, geo) for ring in rings] for rings in polygons]
             shapes.append(wkb.multipolygon(moved) if masks else wkb.polygon(moved[0]))
-            area, length = measures(polygons, part.grid, geo)
             columns["class"].append(int(found.classes[i]))
             columns["name"].append(names[int(found.classes[i])])
             columns["score"].append(float(found.scores[i]))
-            columns["area_m2"].append(area)
-            columns["perim_m"].append(length)
             columns["pixels"].append(_pixels(found, i))
             columns["model"].append(plan.pack.id)
             columns["run"].append(words)
@@ -120,13 +120,39 @@ def _moved(ring: Sequence[tuple[float, float]], grid: Grid, crs: str, geo: Geo) 
 
 def measures(polygons: Sequence[Polygon], grid: Grid, geo: Geo) -> tuple[float, float]:
     """Square metres and metres of outline on the ellipsoid."""
+    areas, lengths = all_measures([polygons], grid, geo)
+    return areas[0], lengths[0]
+
+
+def all_measures(
+    objects: Sequence[Sequence[Polygon]], grid: Grid, geo: Geo
+) -> tuple[list[float], list[float]]:
+    """Square metres and metres of outline of each object, all edges at once: one by one it takes far longer."""
+    areas, lengths = np.zeros(len(objects)), np.zeros(len(objects))
+    rings = [
+        (number, place > 0, ring)
+        for number, polygons in enumerate(objects)
+        for polygon in polygons
+        for place, ring in enumerate(polygon)
+    ]
     lonlat = geo.parse_crs(LONLAT)
-    area = length = 0.0
-    for rings in polygons:
-        for number, ring in enumerate(rings):
-            places = np.array(_moved(ring, grid, lonlat, geo))
-            size = ellipsoid_area(places[:, 0], places[:, 1])
-            area += size if number == 0 else -size
-            after = np.roll(places, -1, axis=0)
-            length += float(distance(places[:, 0], places[:, 1], after[:, 0], after[:, 1]).sum())
-    return area, length
+    start = 0
+    while start < len(rings):
+        end, edges = start, 0
+        while end < len(rings) and (end == start or edges + len(rings[end][2]) <= _EDGES):
+            edges, end = edges + len(rings[end][2]), end + 1
+        some = rings[start:end]
+        places = np.array(_moved([place for _, _, ring in some for place in ring], grid, lonlat, geo))
+        ends = np.cumsum([len(ring) for _, _, ring in some])
+        begins = ends - [len(ring) for _, _, ring in some]
+        following = np.arange(len(places)) + 1
+        following[ends - 1] = begins
+        after = places[following]
+        steps = distance(places[:, 0], places[:, 1], after[:, 0], after[:, 1])
+        around = np.add.reduceat(steps, begins)
+        for (number, hole, _), first, last, length in zip(some, begins, ends, around):
+            size = ellipsoid_area(places[first:last, 0], places[first:last, 1])
+            areas[number] += -size if hole else size
+            lengths[number] += length
+        start = end
+    return areas.tolist(), lengths.tolist()

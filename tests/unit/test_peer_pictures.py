@@ -18,10 +18,12 @@ from rasters import write_scene
 from terrane.inference.adapters.detections import Detections
 from terrane.inference.cli import main
 from terrane.inference.errors import InputError
+from terrane.inference.grid import Affine, Grid
 from terrane.inference.io import default_geo, wkb
 from terrane.inference.io.image import open_image
 from terrane.inference.mask_outlines import ellipsoid_area, inside, outlines
 from terrane.inference.packs.peer_pack import add_model
+from terrane.inference.tasks import object_features
 from terrane.inference.tasks.detect import DetectRequest, detect
 from terrane.inference.tasks.objects import Placed, is_cut, settled, union_of
 from terrane.inference.tasks.recognise import RecogniseRequest, recognise
@@ -369,3 +371,37 @@ def test_any_crs_is_met_on_metric_ground(tmp_path: Path) -> None:
     assert max(xs) < 10 + 163 * step
     assert min(ys) > 60 - 103 * step
     assert max(ys) < 60 + 3 * step
+
+
+def test_all_objects_are_measured_as_each_alone() -> None:
+    """Batches end between rings, so holes and parts stay with their object; nothing else changes a figure."""
+    geo = default_geo()
+    grid = Grid(
+        geo.parse_crs("EPSG:32633"), Affine(10.0, 0.0, 500000.0, 0.0, -10.0, 5100000.0), Size(900, 900)
+    )
+    rng = np.random.default_rng(3)
+
+    def ring(x: float, y: float, side: float) -> list[tuple[float, float]]:
+        return [(x, y), (x, y + side), (x + side, y + side), (x + side, y)]
+
+    objects = []
+    for x, y, side in rng.uniform(5, 800, (40, 3)).tolist():
+        whole = [ring(x, y, side / 10 + 3), ring(x + 1, y + 1, 1.0)]
+        objects.append([whole, [ring(y, x, 2.0)]] if side > 400 else [whole])
+    areas, lengths = object_features.all_measures(objects, grid, geo)
+    alone = [object_features.measures(polygons, grid, geo) for polygons in objects]
+    assert list(zip(areas, lengths)) == alone
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(object_features, "_EDGES", 9)
+        assert object_features.all_measures(objects, grid, geo) == (areas, lengths)
+    one = next(i for i, polygons in enumerate(objects) if len(polygons) == 1)
+    outer, inner = (ellipsoid_area(*square_degrees(ring, grid, geo)) for ring in objects[one][0])
+    assert outer > inner > 0
+    assert areas[one] == pytest.approx(outer - inner, rel=1e-12)
+    assert object_features.all_measures([], grid, geo) == ([], [])
+
+
+def square_degrees(ring: Any, grid: Grid, geo: Any) -> tuple[np.ndarray, np.ndarray]:
+    xs, ys = zip(*(grid.transform.apply(col, row) for col, row in ring))
+    lon, lat = geo.transform(grid.crs, geo.parse_crs("EPSG:4326"), xs, ys)
+    return np.array(lon), np.array(lat)
