@@ -6,7 +6,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Optional
 
 from qgis.core import (
     QgsCategorizedSymbolRenderer,
@@ -103,6 +103,15 @@ def picture_bands(model: str) -> int:
     except TerraneError:
         return 0
     return len(pack.inputs[PICTURE].bands) if PICTURE in pack.inputs else 0
+
+
+def open_input(chosen: Any, geo: Any, picture: int, boa_offset: Optional[float]) -> Any:
+    """An input as the engine's scene: of as many bands as a picture's model takes, else as what it is recognised as."""
+    from ..inference import open_image, open_scene
+
+    if picture:
+        return open_image(chosen.source, picture, geo)
+    return open_scene(chosen.source, modality=chosen.modality, geo=geo, boa_offset=boa_offset)
 
 
 def forecast(request: Any, geo: Any) -> Any:

@@ -144,7 +144,7 @@ def _packed(
     numbers = np.full(len(kept), -1.0)
     if kept.masks is not None:
         numbers = np.arange(len(shapes), len(shapes) + len(kept), dtype=np.float64)
-        shapes.extend(_cut_out(mask) for mask in (kept.masks if kept.masks is not None else ()))
+        shapes.extend(_cut_out(mask) for mask in kept.masks)
     table = np.column_stack((kept.boxes, kept.scores, kept.classes, numbers))
     row[:_HEAD] = len(kept), seen
     row[_HEAD : _HEAD + table.size] = table.ravel()

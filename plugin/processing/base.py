@@ -289,7 +289,6 @@ class SceneAlgorithm(QgsProcessingAlgorithm):
     def _scenes(
         self, parameters: dict[str, Any], context: QgsProcessingContext, feedback: QgsProcessingFeedback
     ) -> tuple[Any, ...]:
-        from ...inference import open_image, open_scene
         from .. import layers, predictions
 
         inputs = self._inputs(parameters, context)
@@ -298,16 +297,7 @@ class SceneAlgorithm(QgsProcessingAlgorithm):
         picture = predictions.picture_bands(self.parameterAsString(parameters, "MODEL", context))
         scenes = []
         for place, chosen in enumerate(inputs):
-            scene = (
-                open_image(chosen.source, picture, self._geo)
-                if picture
-                else open_scene(
-                    chosen.source,
-                    modality=chosen.modality,
-                    geo=self._geo,
-                    boa_offset=offset if place == 0 else None,
-                )
-            )
+            scene = predictions.open_input(chosen, self._geo, picture, None if place else offset)
             for warning in scene.warnings:
                 feedback.pushWarning(warning)
             scenes.append(scene)

@@ -203,8 +203,8 @@ def test_a_file_cut_short_is_not_delivered(geo, tmp_path, suffix, monkeypatch):
     """What a library wrote is counted before it gets its name."""
     save = type(geo)._save_features
 
-    def cut(self, path, format_, features, layer):
-        save(self, path, format_, features, layer)
+    def cut(self, path, format_, features, layer, cancel):
+        save(self, path, format_, features, layer, cancel)
         for name in os.listdir(os.path.dirname(path)):
             whole = os.path.join(os.path.dirname(path), name)
             os.truncate(whole, os.path.getsize(whole) // 3)
