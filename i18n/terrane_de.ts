@@ -2080,6 +2080,10 @@
         <translation>Klassen zu Polygonen</translation>
     </message>
     <message>
+        <source>Classes to polygons…</source>
+        <translation>Klassen zu Polygonen …</translation>
+    </message>
+    <message>
         <source>Turns a raster of classes into polygons that share their edges.</source>
         <translation>Macht aus einem Raster von Klassen Polygone, die ihre Kanten teilen.</translation>
     </message>

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Right-click on a raster layer ▸ Terrane ▸ Generate…"""
+"""Right-click on a raster layer ▸ Terrane ▸ Generate…, Classes to polygons…"""
 
 from __future__ import annotations
 
@@ -22,19 +22,23 @@ class LayerActions:
         self._iface = iface
         self._start = start
         self.actions: dict[str, Any] = {}
-        self._add("DEM", tr("Generate elevation (DEM)"), icon("elevation"))
-        self._add("LULC", tr("Generate land cover (LULC)"), icon("landcover"))
+        self._add("DEM", tr("Generate elevation (DEM)"), icon("elevation"), self._generate)
+        self._add("LULC", tr("Generate land cover (LULC)"), icon("landcover"), self._generate)
+        self._add("vectorize", tr("Classes to polygons…"), icon("terrane"), _vectorize)
 
-    def _add(self, target: str, words: str, picture: QIcon) -> None:
+    def _add(self, name: str, words: str, picture: QIcon, run: Start) -> None:
         action = QAction(picture, words, self._iface.mainWindow())
-        action.triggered.connect(lambda: self._run(target))
+        action.triggered.connect(lambda: self._run(run, name))
         self._iface.addCustomActionForLayerType(action, "Terrane", RASTER_LAYER, True)
-        self.actions[target] = action
+        self.actions[name] = action
 
-    def _run(self, target: str) -> None:
+    def _run(self, run: Start, name: str) -> None:
         layer = self._iface.activeLayer()
         if isinstance(layer, QgsRasterLayer):
-            self._start(layer, target)
+            run(layer, name)
+
+    def _generate(self, layer: QgsRasterLayer, target: str) -> None:
+        self._start(layer, target)
 
     def remove(self) -> None:
         """Take them out of the menu."""
@@ -42,3 +46,10 @@ class LayerActions:
             self._iface.removeCustomActionForLayerType(action)
             action.deleteLater()
         self.actions = {}
+
+
+def _vectorize(layer: QgsRasterLayer, name: str) -> None:
+    """Open the algorithm's own dialog for a layer."""
+    import processing
+
+    processing.createAlgorithmDialog(f"terrane:{name}", {"INPUT": layer}).show()

@@ -17,6 +17,7 @@ from driver_parts import SHOTS, begin, pump, settle, shoot, show_scene
 from qgis.core import QgsProject
 from qgis.PyQt.QtCore import Qt, QTimer
 from qgis.PyQt.QtTest import QTest
+from qgis.PyQt.QtWidgets import QApplication
 from qgis.utils import iface, plugins
 
 
@@ -32,6 +33,26 @@ def facts(layer):
         "valid": layer.isValid(),
         "abstract": layer.metadata().abstract(),
     }
+
+
+def vectorize_dialog(plugin, layer):
+    """What the layer menu's "Classes to polygons…" opens: the algorithm, and its input."""
+    iface.setActiveLayer(layer)
+    before = set(QApplication.topLevelWidgets())
+    plugin.layer_actions.actions["vectorize"].trigger()
+    (dialog,) = [
+        one
+        for one in set(QApplication.topLevelWidgets()) - before
+        if one.isVisible() and hasattr(one, "algorithm")
+    ]
+    settle(0.5)
+    shoot("vectorize", dialog)
+    told = [
+        dialog.algorithm().id(),
+        dialog.createProcessingParameters()["INPUT"] in (layer.id(), layer.source()),
+    ]
+    dialog.close()
+    return told
 
 
 def work():
@@ -82,7 +103,9 @@ def work():
     for node in groups[0].findLayers():  # temporary files end with QGIS
         shutil.copy(node.layer().source(), SHOTS)
     gaps.sort()
+    dialog = vectorize_dialog(plugin, next(node.layer() for node in groups[0].findLayers()))
     return {
+        "dialog": dialog,
         "layers": [facts(node.layer()) for node in groups[0].findLayers()],
         "group": groups[0].name(),
         "messages": [item.text() for item in bar.items()],

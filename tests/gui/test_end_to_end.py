@@ -57,6 +57,7 @@ def test_generate_in_a_real_window(tmp_path: Path, runtime: Path) -> None:
     names = [layer["name"] for layer in report["layers"]]
     assert names == ["Land cover (generated)", "Hillshade (generated)", "Elevation (generated)"]
     assert any("added" in text for text in report["messages"])
+    assert report["dialog"] == ["terrane:vectorize", True]
     _compare(report, shots, tmp_path)
 
 
