@@ -71,7 +71,7 @@ def test_loads_without_a_runtime(tmp_path):
 def test_everything_is_there_and_goes_again(plugin, window):
     assert window.toolbar == [plugin.action]
     assert [name for name, _ in window.menu] == ["Terrane"]
-    assert len(window.layer_actions) == 2
+    assert len(window.layer_actions) == 3
     assert {entry[1] for entry in window.layer_actions} == {"Terrane"}
     assert len(window.factories) == 1
     registry = QgsApplication.processingRegistry()

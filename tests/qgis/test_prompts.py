@@ -260,7 +260,8 @@ def test_the_map_stays_alive_while_it_is_looked_at(panel, plugin, window):
     click(window, 40, 30)
     answered(panel)
     timer.stop()
-    assert len(gaps) > 3 and max(gaps) < 0.5
+    # However quick the answer, the event loop has turned, and never waited for it.
+    assert gaps and max(gaps) < 0.5
 
 
 def test_esc_forgets_first_and_then_puts_the_tool_down(panel, window):
